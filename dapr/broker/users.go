@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// userEntry is one user of the users file. A nil Publish allows every topic, an
+// empty one none.
+type userEntry struct {
+	User     string   `json:"user"`
+	Password string   `json:"password"`
+	Publish  []string `json:"publish"`
+}
+
+// protocolSubjects are what every JetStream client has to publish to: requests
+// to the JetStream API, acknowledgements, and answers to requests.
+var protocolSubjects = []string{"$JS.API.>", "$JS.ACK.>", "_INBOX.>"}
+
+// destructiveSubjects are JetStream requests that take stored messages away. No
+// sidecar makes them; an operator wipes the store by removing its folder.
+var destructiveSubjects = []string{
+	"$JS.API.STREAM.DELETE.>",
+	"$JS.API.STREAM.PURGE.>",
+	"$JS.API.STREAM.MSG.DELETE.>",
+	"$JS.API.STREAM.RESTORE.>",
+	"$JS.API.ACCOUNT.PURGE.>",
+}
+
+// readUsers reads the users file and turns every entry into a server user.
+func readUsers(path string) ([]*server.User, error) {
+	entries, err := readUserEntries(path)
+	if err != nil {
+		return nil, fmt.Errorf("users file %s: %w", path, err)
+	}
+	users := make([]*server.User, 0, len(entries))
+	for _, entry := range entries {
+		users = append(users, &server.User{Username: entry.User, Password: entry.Password, Permissions: permissions(entry)})
+	}
+	return users, nil
+}
+
+func readUserEntries(path string) ([]userEntry, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Users []userEntry `json:"users"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	// A mistyped "publish" must not become the right to publish everywhere.
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return nil, fmt.Errorf(`%w: it must read {"users":[{"user":"…","password":"…"}]}`, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something after the closing brace: remove it")
+	}
+	return file.Users, validateUsers(file.Users)
+}
+
+func validateUsers(entries []userEntry) error {
+	if len(entries) == 0 {
+		return errors.New("it names no user: nobody could connect")
+	}
+	seen := map[string]bool{}
+	for i, entry := range entries {
+		switch {
+		case entry.User == "":
+			return fmt.Errorf("entry %d has no user name", i+1)
+		case entry.Password == "":
+			return fmt.Errorf("user %q has no password: give it one", entry.User)
+		case seen[entry.User]:
+			return fmt.Errorf("user %q is listed twice: remove one entry", entry.User)
+		}
+		seen[entry.User] = true
+		if err := validateTopics(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateTopics(entry userEntry) error {
+	for _, topic := range entry.Publish {
+		// A pattern such as ">" or "$JS.>" would quietly give more than a topic.
+		if !server.IsValidLiteralSubject(topic) || strings.HasPrefix(topic, "$") || strings.HasPrefix(topic, "_INBOX.") {
+			return fmt.Errorf("user %q may publish to %q, which is no topic name: list topics without wildcards", entry.User, topic)
+		}
+	}
+	return nil
+}
+
+// permissions lets a user publish to its topics and speak JetStream. It reads
+// through JetStream only: messages and answers arrive in its inbox.
+func permissions(entry userEntry) *server.Permissions {
+	allowed := []string{">"}
+	if entry.Publish != nil {
+		allowed = append(append([]string{}, entry.Publish...), protocolSubjects...)
+	}
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: allowed, Deny: destructiveSubjects},
+		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
+	}
+}
