@@ -18,6 +18,9 @@ import (
 // contentType tells the sidecar that the event is complete, so that it wraps nothing.
 const contentType = "application/cloudevents+json"
 
+// publishTimeout bounds one bulk publish.
+const publishTimeout = 15 * time.Second
+
 // Out is a CloudEvent as we publish it. traceid is there because the sidecar replaces traceparent by
 // its own when it is not.
 type Out struct {
@@ -64,6 +67,8 @@ func NewPublisher(client dapr.Client, component, source string) *Publisher {
 
 // Publish implements outbox.Publisher by one bulk publish.
 func (p *Publisher) Publish(ctx context.Context, topic string, messages []outbox.Message) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
 	entries := make([]any, len(messages))
 	for i, m := range messages {
 		data, err := json.Marshal(p.wrap(topic, m))

@@ -100,7 +100,8 @@ type resend struct {
 	wait    time.Duration
 	window  int
 	through uint64 // the last number of the window that is out; 0: none is
-	settled uint64 // how much was confirmed at the last resend
+	until   uint64 // what was published when the first window went out: younger events are not resent
+	settled uint64 // how much was confirmed when last looked
 }
 
 // NewRelay makes the relay of box. Run starts it.
@@ -317,20 +318,27 @@ func (r *Relay) publishNew(ctx context.Context, c *course, t tail, last uint64) 
 func (r *Relay) resend(ctx context.Context, c *course, t tail, missing sequence.Set) (time.Time, error) {
 	now, w := r.clock.Now(), &c.resend
 	received := t.Received.Len()
+	wait := func() (time.Time, error) {
+		*w = resend{wait: r.cfg.ResendAfter, window: resendWindow, settled: received, at: now.Add(r.cfg.ResendAfter)}
+		return w.at, nil
+	}
 	switch {
-	case w.at.IsZero(): // found in the index after a restart
-		*w = resend{wait: r.cfg.ResendAfter, window: resendWindow}
+	case w.at.IsZero(): // found in the index: another replica, or this one before it died, published it
+		return wait()
+	case w.through > 0 && missing[0].First > w.until: // all that was old came through
+		return wait()
 	case w.through > 0 && missing[0].First > w.through: // the window came through
 		w.wait, w.window = r.cfg.ResendAfter, min(w.window*2, resendWindowMax)
-	case received > w.settled && w.through == 0: // confirmations flow: what is left is young
-		w.at, w.settled = now.Add(r.cfg.ResendAfter), received
-		return w.at, nil
+	case w.through == 0 && received > w.settled: // confirmations flow: what is left is young
+		return wait()
 	case w.at.After(now):
 		return w.at, nil
 	case w.through > 0: // nobody answers
 		w.wait, w.window = min(w.wait*2, r.cfg.ResendMax), resendWindow
+	default:
+		w.until = t.PublishedThrough
 	}
-	numbers := missing.Numbers(w.window)
+	numbers := missing.Below(w.until + 1).Numbers(w.window)
 	for rest := numbers; len(rest) > 0; {
 		batch := rest[:min(len(rest), publishBatch)]
 		if _, err := r.publish(ctx, c.stream, t.Generation, batch); err != nil {

@@ -16,6 +16,9 @@ import (
 	"github.com/tillroll/tillroll/pkg/state"
 )
 
+// callTimeout bounds every call: a store that hangs is a store that is away.
+const callTimeout = 5 * time.Second
+
 // parallelGets is how many keys of one bulk read the sidecar fetches at once.
 const parallelGets = 10
 
@@ -32,6 +35,8 @@ func New(client dapr.Client, component string) *Store {
 
 // Get implements state.Store.
 func (s *Store) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if len(keys) == 1 {
 		item, err := s.client.GetState(ctx, s.component, keys[0], nil)
 		if err != nil {
@@ -60,6 +65,8 @@ func (s *Store) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
 
 // Write implements state.Store.
 func (s *Store) Write(ctx context.Context, ops ...state.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	batch := make([]*dapr.StateOperation, len(ops))
 	for i, op := range ops {
 		batch[i] = operation(op)
