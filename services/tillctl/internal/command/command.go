@@ -1,0 +1,150 @@
+// Package command is what can be typed after `tillctl`: one file per verb, its flags and its help.
+//
+// A verb reads its flags, asks a service or a folder, and prints. What services answer is package
+// client's to know, how things look on a screen package screen's.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/jonboulle/clockwork"
+
+	"github.com/tillroll/tillroll/services/tillctl/internal/strongbox"
+)
+
+// Exit codes. They are part of what scripts rely on.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it could not be done
+	exitUsage  = 2 // the command line is wrong
+	exitFound  = 3 // it was done, and something wrong was found
+)
+
+const description = `The command line of Tillroll, for auditors, operators and developers.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 something wrong was found (a verification that does not hold, a
+session that does not add up, unsafe secrets).`
+
+// World is what a verb touches besides files and the network.
+type World struct {
+	Out, Err io.Writer
+	Clock    clockwork.Clock
+	Random   io.Reader
+}
+
+// line is the whole command line.
+type line struct {
+	Data string `help:"Data folder of the local stack (default: the nearest .tillroll, from here upwards)." env:"TILLROLL_DATA" placeholder:"DIR" type:"path"`
+
+	Init  initVerb  `cmd:"" help:"Make the keys and secrets that a data folder lacks."`
+	Token tokenVerb `cmd:"" help:"Print a token for an administrator, an auditor or a platform operator of the local stack."`
+}
+
+// Run does what args say and gives the exit code.
+func Run(ctx context.Context, args []string, w World) (code int) {
+	// Kong ends the process for --help; here only the command ends, so that tests live on.
+	type ended struct{ code int }
+	defer func() {
+		switch reason := recover().(type) {
+		case nil:
+		case ended:
+			code = reason.code
+		default:
+			panic(reason)
+		}
+	}()
+	var l line
+	parser, err := kong.New(&l, kong.Name("tillctl"), kong.Description(description),
+		kong.Writers(w.Out, w.Err), kong.Exit(func(code int) { panic(ended{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		panic(err) // a mistake in a struct tag, found by the first test
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return w.fail(misuse{err, helpFor(err)})
+	}
+	chosen.BindTo(ctx, (*context.Context)(nil))
+	chosen.Bind(w, dataFolder(l.Data))
+	return w.fail(chosen.Run())
+}
+
+// misuse is a wrong command line.
+type misuse struct {
+	error
+	help string // the command that explains the right one
+}
+
+// wrongUse says what is wrong with the command line beyond what the parser can see.
+func wrongUse(format string, args ...any) error {
+	return misuse{fmt.Errorf(format, args...), ""}
+}
+
+func helpFor(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		return strings.TrimSpace("tillctl "+strings.TrimPrefix(parse.Context.Command(), "tillctl")) + " --help"
+	}
+	return "tillctl --help"
+}
+
+// errFound ends a verb that has printed what it found wrong.
+var errFound = errors.New("something wrong was found")
+
+// fail prints err and gives its exit code.
+func (w World) fail(err error) int {
+	var wrong misuse
+	var findings strongbox.Findings
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errFound):
+		return exitFound
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w.Err, "tillctl: interrupted")
+		return exitFailed
+	case errors.As(err, &wrong):
+		fmt.Fprintln(w.Err, "tillctl:", wrong.error)
+		if wrong.help != "" {
+			fmt.Fprintf(w.Err, "See `%s`.\n", wrong.help)
+		}
+		return exitUsage
+	case errors.As(err, &findings):
+		fmt.Fprintln(w.Err, "tillctl: the keys and secrets are not as they should be:")
+		fmt.Fprintln(w.Err, findings)
+		return exitFound
+	}
+	fmt.Fprintln(w.Err, "tillctl:", err)
+	return exitFailed
+}
+
+// dataFolder is the folder of the local stack.
+type dataFolder string
+
+const usualDataFolder = ".tillroll"
+
+// path is what the command line names, else the nearest .tillroll from the working folder upwards.
+func (d dataFolder) path() string {
+	if d != "" {
+		return string(d)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return usualDataFolder
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(filepath.Join(dir, usualDataFolder)); err == nil && info.IsDir() {
+			return filepath.Join(dir, usualDataFolder)
+		}
+		if dir == filepath.Dir(dir) {
+			return filepath.Join(here, usualDataFolder)
+		}
+	}
+}
