@@ -82,11 +82,6 @@ type misuse struct {
 	help string // the command that explains the right one
 }
 
-// wrongUse says what is wrong with the command line beyond what the parser can see.
-func wrongUse(format string, args ...any) error {
-	return misuse{fmt.Errorf(format, args...), ""}
-}
-
 func helpFor(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
