@@ -1,0 +1,60 @@
+package main
+
+import (
+	nrsqlite "github.com/dapr/components-contrib/nameresolution/sqlite"
+	psmemory "github.com/dapr/components-contrib/pubsub/in-memory"
+	secretenv "github.com/dapr/components-contrib/secretstores/local/env"
+	secretfile "github.com/dapr/components-contrib/secretstores/local/file"
+	stmemory "github.com/dapr/components-contrib/state/in-memory"
+	stsqlite "github.com/dapr/components-contrib/state/sqlite"
+	"github.com/dapr/dapr/pkg/components/bindings"
+	"github.com/dapr/dapr/pkg/components/configuration"
+	"github.com/dapr/dapr/pkg/components/conversation"
+	"github.com/dapr/dapr/pkg/components/crypto"
+	"github.com/dapr/dapr/pkg/components/lock"
+	"github.com/dapr/dapr/pkg/components/middleware/http"
+	"github.com/dapr/dapr/pkg/components/nameresolution"
+	"github.com/dapr/dapr/pkg/components/pubsub"
+	"github.com/dapr/dapr/pkg/components/secretstores"
+	"github.com/dapr/dapr/pkg/components/state"
+	"github.com/dapr/dapr/pkg/runtime/registry"
+	"github.com/dapr/kit/logger"
+
+	"github.com/tillroll/tillroll/dapr/daprd/jetstreampull"
+)
+
+// components is everything this sidecar can be told to use. A YAML that names
+// another type fails at start with "couldn't find … component".
+func components() *registry.Options {
+	nameLoggers(logger.NewLogger("dapr.contrib"))
+
+	pubsub.DefaultRegistry.RegisterComponent(jetstreampull.New, "jetstream-pull")
+	pubsub.DefaultRegistry.RegisterComponent(psmemory.New, "in-memory")
+
+	state.DefaultRegistry.RegisterComponent(stsqlite.NewSQLiteStateStore, "sqlite", "sqlite3")
+	state.DefaultRegistry.RegisterComponent(stmemory.NewInMemoryStateStore, "in-memory")
+
+	secretstores.DefaultRegistry.RegisterComponent(secretfile.NewLocalSecretStore, "local.file")
+	secretstores.DefaultRegistry.RegisterComponent(secretenv.NewEnvSecretStore, "local.env")
+
+	nameresolution.DefaultRegistry.RegisterComponent(nrsqlite.NewResolver, "sqlite")
+	nameresolution.DefaultRegistry.RegisterComponent(newNoResolver, runtimeDefaultResolver)
+
+	// The default registries, because the runtime also adds pluggable components to them.
+	return registry.NewOptions()
+}
+
+// nameLoggers gives every registry a logger, also those that stay empty: a
+// pluggable component that lands in one would log through a nil pointer.
+func nameLoggers(contrib logger.Logger) {
+	secretstores.DefaultRegistry.Logger = contrib
+	state.DefaultRegistry.Logger = contrib
+	crypto.DefaultRegistry.Logger = contrib
+	configuration.DefaultRegistry.Logger = contrib
+	lock.DefaultRegistry.Logger = contrib
+	pubsub.DefaultRegistry.Logger = contrib
+	nameresolution.DefaultRegistry.Logger = contrib
+	bindings.DefaultRegistry.Logger = contrib
+	conversation.DefaultRegistry.Logger = contrib
+	http.DefaultRegistry.Logger = log
+}

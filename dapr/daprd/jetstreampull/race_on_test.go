@@ -1,0 +1,5 @@
+//go:build race
+
+package jetstreampull
+
+const raceDetector = true
