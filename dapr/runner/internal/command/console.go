@@ -1,0 +1,74 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/tillroll/tillroll/dapr/runner/internal/build"
+	"github.com/tillroll/tillroll/dapr/runner/internal/logline"
+)
+
+// console is where a running stack is seen: plain words of the runner, and the
+// merged log of all programs. Several goroutines write to it.
+type console struct {
+	mu     sync.Mutex
+	out    io.Writer
+	format logline.Format
+	// wordsOnly leaves the logs out: in the background nobody reads along.
+	wordsOnly bool
+}
+
+// say prints words of the runner.
+func (c *console) say(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.out, format+"\n", args...)
+}
+
+// record prints a line of a program's log if it weighs enough.
+func (c *console) record(name string, line []byte, least logline.Level) {
+	record := logline.Parse(line)
+	if c.wordsOnly || record.Level < least || record.Message == "" {
+		return
+	}
+	text := c.format.Line(name, record, time.Now())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintln(c.out, text)
+}
+
+// leastShown is the lightest level of a program that is shown beside others: a
+// sidecar tells more than anyone wants to read, as long as nothing is wrong.
+func leastShown(name string) logline.Level {
+	switch {
+	case strings.HasSuffix(name, ".daprd"):
+		return logline.Warn
+	case name == runnerName:
+		return logline.Info
+	}
+	return logline.Debug
+}
+
+// screenOf is the size of a terminal, or none.
+func screenOf(out io.Writer) build.Screen {
+	file, isFile := out.(*os.File)
+	if !isFile || !term.IsTerminal(int(file.Fd())) {
+		return build.Screen{}
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width < 20 {
+		return build.Screen{}
+	}
+	return build.Screen{Width: width}
+}
+
+// coloured is true on a terminal, unless the user asks for none (no-color.org).
+func coloured(out io.Writer) bool {
+	return screenOf(out).Width > 0 && os.Getenv("NO_COLOR") == ""
+}
