@@ -533,6 +533,18 @@ func TestStreamsAreKnownForEver(t *testing.T) {
 	assert.Equal(t, map[string]identity.Stream{till.ID(): till, "acme": tenant}, streams)
 }
 
+func TestAStreamWhoseFirstCommandHadNoEventsIsKnownFromItsFirstEvent(t *testing.T) {
+	f := newFixture(t)
+	require.NoError(t, f.box.Do(t.Context(), till, func(_ context.Context, u *outbox.Unit) error { return u.SetCounters(counters{}) }))
+	known, err := f.box.Streams(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, known)
+	require.NoError(t, sell(t.Context(), f.box, till, "1", 2))
+	known, err = f.box.Streams(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, known, till.ID())
+}
+
 func TestANewerDocumentIsRefused(t *testing.T) {
 	f := newFixture(t)
 	require.NoError(t, f.store.Write(t.Context(), state.Op{Key: outbox.HeadKey(till.ID()), Value: []byte(`{"schema_version":2}`)}))

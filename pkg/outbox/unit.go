@@ -139,7 +139,8 @@ func (u *Unit) commit(ctx context.Context) error {
 // enlist makes the relay find the stream after a restart. The head remembers that it is done, so
 // that only the first event after an empty outbox touches the index.
 func (u *Unit) enlist(ctx context.Context) error {
-	if !u.headItem.Exists() {
+	// The head may be older than the first event: a command without events writes it too.
+	if u.head.NextSequence == uint64(u.events)+1 { //nolint:gosec // not negative
 		if err := u.list(ctx, KnownKey(u.stream.ID())); err != nil {
 			return err
 		}
