@@ -24,10 +24,12 @@ type resource struct {
 	Kind     string
 	Metadata struct{ Name string }
 	Spec     struct {
-		Pubsubname, Topic, DeadLetterTopic string
-		Routes                             struct{ Default string }
-		BulkSubscribe                      struct{ Enabled bool }
-		Metadata                           []struct{ Name, Value string }
+		Pubsubname      string
+		Topic           string
+		DeadLetterTopic string `yaml:"deadLetterTopic"`
+		Routes          struct{ Default string }
+		BulkSubscribe   struct{ Enabled bool } `yaml:"bulkSubscribe"`
+		Metadata        []struct{ Name, Value string }
 	}
 	Scopes []string
 }
