@@ -14,11 +14,11 @@ const shortLife = 15 * time.Minute
 
 // access is how a verb reaches the services: where they are, and as whom it asks.
 type access struct {
-	TerminalURL string `group:"Services" env:"TILLROLL_TERMINAL_URL" placeholder:"URL" help:"Where the terminal service is (default: as the runner says, else http://127.0.0.1:8001)."`
-	CartURL     string `group:"Services" env:"TILLROLL_CART_URL" placeholder:"URL" help:"Where the cart service is (default: as the runner says, else http://127.0.0.1:8003)."`
-	JournalURL  string `group:"Services" env:"TILLROLL_JOURNAL_URL" placeholder:"URL" help:"Where the journal service is (default: as the runner says, else http://127.0.0.1:8005)."`
-	PortOffset  *int   `group:"Services" env:"TILLROLL_PORT_OFFSET" placeholder:"N" help:"What the runner was told to add to every port."`
-	Token       string `group:"Services" env:"TILLROLL_TOKEN" placeholder:"JWT" help:"Ask as the bearer of this token (default: one is made with the key of the local stack)."`
+	TerminalURL string `group:"Services:" env:"TILLROLL_TERMINAL_URL" placeholder:"URL" help:"Where the terminal service is (default: as the runner says, else http://127.0.0.1:8001)."`
+	CartURL     string `group:"Services:" env:"TILLROLL_CART_URL" placeholder:"URL" help:"Where the cart service is (default: as the runner says, else http://127.0.0.1:8003)."`
+	JournalURL  string `group:"Services:" env:"TILLROLL_JOURNAL_URL" placeholder:"URL" help:"Where the journal service is (default: as the runner says, else http://127.0.0.1:8005)."`
+	PortOffset  *int   `group:"Services:" env:"TILLROLL_PORT_OFFSET" placeholder:"N" help:"What the runner was told to add to every port."`
+	Token       string `group:"Services:" env:"TILLROLL_TOKEN" placeholder:"JWT" help:"Ask as the bearer of this token (default: one is made with the key of the local stack)."`
 }
 
 // connect prepares to ask the services as p, or as the bearer of the token that was given.

@@ -43,8 +43,14 @@ type World struct {
 type line struct {
 	Data string `help:"Data folder of the local stack (default: the nearest .tillroll, from here upwards)." env:"TILLROLL_DATA" placeholder:"DIR" type:"path"`
 
-	Init  initVerb  `cmd:"" help:"Make the keys and secrets that a data folder lacks."`
-	Token tokenVerb `cmd:"" help:"Print a token for an administrator, an auditor or a platform operator of the local stack."`
+	Search searchVerb `cmd:"" group:"For auditors:" help:"Search the electronic journal."`
+	Show   showVerb   `cmd:"" group:"For auditors:" help:"Show one entry of the journal as the slip of paper that it was."`
+
+	Deliveries deliveriesVerb `cmd:"" group:"For operators:" help:"Show how far events have come on their way to the journal."`
+	Redeliver  redeliverVerb  `cmd:"" group:"For operators:" help:"Publish events again that a restored journal lacks."`
+
+	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
+	Token tokenVerb `cmd:"" group:"For the local stack:" help:"Print a token for an administrator, an auditor or a platform operator."`
 }
 
 // Run does what args say and gives the exit code.
@@ -63,7 +69,7 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 	var l line
 	parser, err := kong.New(&l, kong.Name("tillctl"), kong.Description(description),
 		kong.Writers(w.Out, w.Err), kong.Exit(func(code int) { panic(ended{code}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.WithHyphenPrefixedParameters(true))
 	if err != nil {
 		panic(err) // a mistake in a struct tag, found by the first test
 	}
