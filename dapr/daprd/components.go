@@ -18,7 +18,6 @@ import (
 	"github.com/dapr/dapr/pkg/components/secretstores"
 	"github.com/dapr/dapr/pkg/components/state"
 	"github.com/dapr/dapr/pkg/runtime/registry"
-	"github.com/dapr/kit/logger"
 
 	"github.com/tillroll/tillroll/dapr/daprd/jetstreampull"
 )
@@ -26,7 +25,7 @@ import (
 // components is everything this sidecar can be told to use. A YAML that names
 // another type fails at start with "couldn't find … component".
 func components() *registry.Options {
-	nameLoggers(logger.NewLogger("dapr.contrib"))
+	nameLoggers()
 
 	pubsub.DefaultRegistry.RegisterComponent(jetstreampull.New, "jetstream-pull")
 	pubsub.DefaultRegistry.RegisterComponent(psmemory.New, "in-memory")
@@ -46,15 +45,15 @@ func components() *registry.Options {
 
 // nameLoggers gives every registry a logger, also those that stay empty: a
 // pluggable component that lands in one would log through a nil pointer.
-func nameLoggers(contrib logger.Logger) {
-	secretstores.DefaultRegistry.Logger = contrib
-	state.DefaultRegistry.Logger = contrib
-	crypto.DefaultRegistry.Logger = contrib
-	configuration.DefaultRegistry.Logger = contrib
-	lock.DefaultRegistry.Logger = contrib
-	pubsub.DefaultRegistry.Logger = contrib
-	nameresolution.DefaultRegistry.Logger = contrib
-	bindings.DefaultRegistry.Logger = contrib
-	conversation.DefaultRegistry.Logger = contrib
+func nameLoggers() {
+	secretstores.DefaultRegistry.Logger = contribLog
+	state.DefaultRegistry.Logger = contribLog
+	crypto.DefaultRegistry.Logger = contribLog
+	configuration.DefaultRegistry.Logger = contribLog
+	lock.DefaultRegistry.Logger = contribLog
+	pubsub.DefaultRegistry.Logger = contribLog
+	nameresolution.DefaultRegistry.Logger = contribLog
+	bindings.DefaultRegistry.Logger = contribLog
+	conversation.DefaultRegistry.Logger = contribLog
 	http.DefaultRegistry.Logger = log
 }

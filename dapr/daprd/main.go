@@ -25,7 +25,12 @@ import (
 	"go.uber.org/automaxprocs/maxprocs"
 )
 
-var log = logger.NewLogger("dapr.runtime")
+// Both exist before the flags are read, because --log-level and --log-as-json
+// reach only the loggers that exist by then.
+var (
+	log        = logger.NewLogger("dapr.runtime")
+	contribLog = logger.NewLogger("dapr.contrib")
+)
 
 func main() {
 	// A container's CPU limit is not GOMAXPROCS by itself. Failing to read it is no reason not to start.

@@ -1,6 +1,8 @@
 package jetstreampull
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/quick"
 	"time"
@@ -77,6 +79,11 @@ func TestWrongMetadataSaysWhatToDo(t *testing.T) {
 
 func TestEveryFieldIsDescribed(t *testing.T) {
 	require.Len(t, New(nil).(*Component).GetComponentMetadata(), len(fields))
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	for name := range fields {
+		require.Contains(t, string(readme), "| `"+name+"` |")
+	}
 }
 
 func TestBrokerNamesAreUniqueAndAllowed(t *testing.T) {

@@ -3,6 +3,7 @@ package jetstreampull
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -205,15 +206,28 @@ func (s *subscription) work(msgs []*nats.Msg, of incarnation) {
 	})
 	errs := s.deliver(msgs)
 	lease.end()
+	s.report(msgs, errs, of)
+	s.settle(msgs, of, func(i int) []byte { return s.verdict(errs[i]) })
+}
+
+// report writes one line for a whole batch: an app that is down refuses
+// thousands.
+func (s *subscription) report(msgs []*nats.Msg, errs []error, of incarnation) {
 	if of != *s.current.Load() {
 		s.component.log.Warnf("%d messages of topic %s were handled while the broker was wiped: there is nothing left to acknowledge", len(msgs), s.topic)
+		return
 	}
+	refused := 0
+	var example string
 	for i, err := range errs {
 		if err != nil {
-			s.component.log.Warnf("Message %s of topic %s was not taken and will be delivered again: %v", entryID(i, msgs[i]), s.topic, err)
+			refused++
+			example = fmt.Sprintf("message %s: %v", entryID(i, msgs[i]), err)
 		}
 	}
-	s.settle(msgs, of, func(i int) []byte { return s.verdict(errs[i]) })
+	if refused > 0 {
+		s.component.log.Warnf("%d of %d messages of topic %s were not taken and will be delivered again, such as %s", refused, len(msgs), s.topic, example)
+	}
 }
 
 // settle tells the broker about messages, unless it is no longer the same
@@ -223,9 +237,13 @@ func (s *subscription) settle(msgs []*nats.Msg, of incarnation, body func(i int)
 		return
 	}
 	nc := s.component.broker.nc.Load()
+	var failed error
 	for i, msg := range msgs {
 		if err := nc.Publish(msg.Reply, body(i)); err != nil {
-			s.component.log.Warnf("Message %s of topic %s will be delivered again, because its answer could not be sent: %v", entryID(i, msg), s.topic, err)
+			failed = err
 		}
+	}
+	if failed != nil {
+		s.component.log.Warnf("Messages of topic %s (up to %d) will be delivered again, because the broker could not be told about them: %v", s.topic, len(msgs), failed)
 	}
 }

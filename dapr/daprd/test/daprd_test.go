@@ -1,4 +1,8 @@
-package main
+// Package test runs the sidecar as a program, with our broker and a small app.
+//
+// It is a package of its own, and not beside main, because a test there would
+// compile the whole Dapr runtime once more for the race detector.
+package test
 
 import (
 	"bytes"
@@ -28,10 +32,10 @@ func TestMain(m *testing.M) {
 	folder, err := os.MkdirTemp("", "daprd")
 	exitOn(err)
 	daprdBinary, brokerBinary = filepath.Join(folder, "daprd"), filepath.Join(folder, "broker")
-	flags, err := os.ReadFile("build.flags")
+	flags, err := os.ReadFile(filepath.Join("..", "build.flags"))
 	exitOn(err)
-	exitOn(build("-o", daprdBinary, "-ldflags", strings.Join(strings.Fields(string(flags)), " "), "."))
-	exitOn(build("-C", filepath.Join("..", "broker"), "-o", brokerBinary, "."))
+	exitOn(build("..", "-ldflags", strings.Join(strings.Fields(string(flags)), " "), "-o", daprdBinary))
+	exitOn(build(filepath.Join("..", "..", "broker"), "-o", brokerBinary))
 	code := m.Run()
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
@@ -44,9 +48,8 @@ func exitOn(err error) {
 	}
 }
 
-func build(args ...string) error {
-	// -C has to come first.
-	cmd := exec.Command("go", append([]string{"build"}, args...)...)
+func build(module string, args ...string) error {
+	cmd := exec.Command("go", append([]string{"build", "-C", module}, args...)...)
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
@@ -274,7 +277,7 @@ func TestTheLocalStack(t *testing.T) {
 	port := server.URL[strings.LastIndex(server.URL, ":")+1:]
 
 	journal := f.startSidecar(t, "journal", "--config", "config.yaml", "--app-port", port)
-	cart := f.startSidecar(t, "cart", "--config", "config.yaml")
+	cart := f.startSidecar(t, "cart", "--config", "config.yaml", "--log-as-json")
 
 	code, answer := cart.call("POST", "publish/pubsub/topic-tranlog", `"early"`)
 	require.Equal(t, 500, code)
@@ -321,6 +324,9 @@ func TestTheLocalStack(t *testing.T) {
 		require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, s.cmd.Wait(), "an orderly stop")
 		require.Less(t, time.Since(stopping), 5*time.Second)
+	}
+	for line := range strings.Lines(cart.out.String()) {
+		require.Truef(t, json.Valid([]byte(line)), "--log-as-json reaches every logger: %s", line)
 	}
 }
 
