@@ -64,7 +64,7 @@ func (b Builder) announce(work []job) {
 			first = " The first time takes some minutes and downloads Go modules; later starts build nothing."
 		}
 	}
-	fmt.Fprintf(b.Out, "Building %s into %s.%s\n", count(len(work), "program"), b.Bin, first)
+	fmt.Fprintf(b.Out, "Building %s into %s.%s\n", count(len(work), "program"), filepath.Base(b.Bin), first)
 }
 
 // job is a target with everything that decides how it is built.
@@ -136,6 +136,10 @@ func (b Builder) buildOne(ctx context.Context, j job, board *board) error {
 	temporary := filepath.Join(b.Bin, stampFolder, fmt.Sprintf("%s.%d", j.Name, os.Getpid()))
 	defer os.Remove(temporary)
 	if err := compile(ctx, j, temporary, board); err != nil {
+		if ctx.Err() != nil {
+			board.done(j.Name, "broken off")
+			return ctx.Err()
+		}
 		board.done(j.Name, "failed")
 		return fmt.Errorf("%s could not be built: %w", j.Name, err)
 	}

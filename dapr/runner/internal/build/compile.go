@@ -116,7 +116,7 @@ func compiling(done, all int, elapsed time.Duration) string {
 		return text + ", linking"
 	case done*20 >= all && elapsed > 3*time.Second:
 		left := elapsed * time.Duration(all-done) / time.Duration(done)
-		return text + ", about " + duration(left) + " left"
+		return text + ", about " + left.Round(time.Second).String() + " left"
 	}
 	return text
 }

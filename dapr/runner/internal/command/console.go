@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tillroll/tillroll/dapr/runner/internal/build"
 	"github.com/tillroll/tillroll/dapr/runner/internal/logline"
+	"github.com/tillroll/tillroll/dapr/runner/internal/stack"
 )
 
 // console is where a running stack is seen: plain words of the runner, and the
@@ -34,7 +36,7 @@ func (c *console) say(format string, args ...any) {
 // record prints a line of a program's log if it weighs enough.
 func (c *console) record(name string, line []byte, least logline.Level) {
 	record := logline.Parse(line)
-	if c.wordsOnly || record.Level < least || record.Message == "" {
+	if c.wordsOnly || !isShown(record, least) {
 		return
 	}
 	text := c.format.Line(name, record, time.Now())
@@ -43,11 +45,32 @@ func (c *console) record(name string, line []byte, least logline.Level) {
 	fmt.Fprintln(c.out, text)
 }
 
-// leastShown is the lightest level of a program that is shown beside others: a
-// sidecar tells more than anyone wants to read, as long as nothing is wrong.
+// harmless are warnings that a local stack gives at every start: mTLS, actors and
+// jobs are not used here, the sidecar of a till has neither an app nor secrets,
+// and passwords at the broker never leave this machine.
+var harmless = []string{
+	"mTLS is disabled.", "Actor runtime disabled:", "No scheduler host addresses",
+	"App channel is not initialized.", "Secrets configuration added for 'secretstore', but no matching",
+	"Plaintext passwords detected",
+}
+
+// isShown tells whether a record is worth a line among those of other programs.
+func isShown(record logline.Record, least logline.Level) bool {
+	if record.Level < least || record.Message == "" {
+		return false
+	}
+	if record.Level != logline.Warn {
+		return true
+	}
+	return !slices.ContainsFunc(harmless, func(begin string) bool { return strings.HasPrefix(record.Message, begin) })
+}
+
+// leastShown is the lightest level of a program that is shown beside others:
+// sidecars and the broker tell more than anyone wants to read, as long as nothing
+// is wrong.
 func leastShown(name string) logline.Level {
 	switch {
-	case strings.HasSuffix(name, ".daprd"):
+	case strings.HasSuffix(name, ".daprd"), name == string(stack.Broker):
 		return logline.Warn
 	case name == runnerName:
 		return logline.Info

@@ -81,7 +81,7 @@ func newLogView(out io.Writer, names []string, byName bool) *logView {
 
 func (v *logView) choose(entries []logfile.Entry) []logfile.Entry {
 	return slices.DeleteFunc(entries, func(e logfile.Entry) bool {
-		return e.Record.Level < v.least[e.Name] || e.Record.Message == ""
+		return !isShown(e.Record, v.least[e.Name])
 	})
 }
 

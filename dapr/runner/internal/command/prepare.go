@@ -75,8 +75,8 @@ func (c *invocation) buildAll(ctx context.Context, file *runfile.File) ([]string
 	return builder.Build(ctx, stack.Targets(c.root, file))
 }
 
-// ready makes everything so that the programs can be started: free ports, and
-// the keys and tokens of a first run.
+// ready makes everything so that the programs can be started: free ports, the
+// keys and tokens of a first run, and folders.
 func (c *invocation) ready(ctx context.Context, file *runfile.File) ([]stack.Program, error) {
 	programs, err := c.plan(file)
 	if err != nil {
@@ -86,6 +86,9 @@ func (c *invocation) ready(ctx context.Context, file *runfile.File) ([]stack.Pro
 		return nil, err
 	}
 	if err := c.makeSecrets(ctx); err != nil {
+		return nil, err
+	}
+	if err := stack.MakeFolders(c.data); err != nil {
 		return nil, err
 	}
 	return programs, stack.AddSecrets(programs, c.data)

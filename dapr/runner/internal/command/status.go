@@ -132,16 +132,24 @@ func (c *invocation) writeTable(seen view) {
 		fmt.Fprintln(table, process.row())
 	}
 	table.Flush()
+	if seen.State != stateCrashed {
+		c.writeReasons(seen)
+	}
+}
+
+func (c *invocation) writeReasons(seen view) {
+	gap := "\n"
 	for _, process := range seen.Processes {
 		if process.Reason != "" {
-			fmt.Fprintf(c.out, "\n%s is %s: %s\n", process.Name, process.State, process.Reason)
+			fmt.Fprintf(c.out, "%s%s is %s: %s\n", gap, process.Name, process.State, process.Reason)
+			gap = ""
 		}
 	}
 }
 
 func (p processView) row() string {
 	pid, uptime := "-", "-"
-	if p.PID != 0 {
+	if p.PID != 0 && p.State != stateStopped {
 		pid = fmt.Sprint(p.PID)
 		uptime = (time.Duration(p.UptimeSeconds) * time.Second).String()
 	}
