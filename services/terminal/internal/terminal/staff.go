@@ -1,0 +1,82 @@
+package terminal
+
+import (
+	"regexp"
+	"slices"
+	"time"
+)
+
+// StaffIDPattern is what staff ids look like. They become parts of state keys and stand on receipts.
+const StaffIDPattern = `^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`
+
+var staffID = regexp.MustCompile(StaffIDPattern)
+
+// ValidStaffID tells whether s can be a staff id.
+func ValidStaffID(s string) bool { return staffID.MatchString(s) }
+
+// Staff is somebody who works in a store. PINHash is never told to anybody.
+type Staff struct {
+	TenantID  string    `json:"tenant_id"`
+	StoreCode string    `json:"store_code"`
+	StaffID   string    `json:"staff_id"`
+	Name      string    `json:"name"`
+	Roles     []string  `json:"roles,omitempty"`
+	PINHash   string    `json:"pin_hash"`
+	IsActive  bool      `json:"is_active"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// StaffChange is what a request wants changed; nil stays as it is.
+type StaffChange struct {
+	Name     *string
+	Roles    *[]string
+	PINHash  *string
+	IsActive *bool
+}
+
+// Change changes the staff member and tells whether anything was different.
+func (s *Staff) Change(c StaffChange, now time.Time) bool {
+	changes := []bool{set(&s.Name, c.Name), setList(&s.Roles, c.Roles), set(&s.PINHash, c.PINHash), set(&s.IsActive, c.IsActive)}
+	if !slices.Contains(changes, true) {
+		return false
+	}
+	s.UpdatedAt = now
+	return true
+}
+
+// Limits of guessing PINs.
+const (
+	MaxPINTries = 5
+	PINLock     = 5 * time.Minute
+)
+
+// PINTries counts the PINs that were tried for one staff member since the last right one. A try is
+// counted before it is checked, so that many at once are no more than many in a row.
+type PINTries struct {
+	Count       int       `json:"count"`
+	LockedUntil time.Time `json:"locked_until"`
+}
+
+// Try counts one more try. It fails with PINLocked while there are none left.
+func (p *PINTries) Try(now time.Time) error {
+	if p.Count >= MaxPINTries {
+		if wait := p.LockedUntil.Sub(now); wait > 0 {
+			return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(wait)
+		}
+		p.Count = 0
+	}
+	p.Count++
+	if p.Count == MaxPINTries {
+		p.LockedUntil = now.Add(PINLock)
+	}
+	return nil
+}
+
+// Wrong is the problem of a try that failed.
+func (p *PINTries) Wrong() error {
+	if p.Count >= MaxPINTries {
+		return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(PINLock)
+	}
+	return WrongPIN.New("%d tries are left", MaxPINTries-p.Count)
+}
