@@ -98,7 +98,7 @@ func (b *broker) publishAll(ctx context.Context, topic string, payloads [][]byte
 	}
 	b.forgetStream(topic)
 	if err := b.ensureStream(ctx, topic); err != nil {
-		return repeat(because(ctx, err), len(payloads))
+		return replace(errs, errNoStream, because(ctx, err))
 	}
 	again := make([][]byte, len(lost))
 	for i, at := range lost {
@@ -165,10 +165,13 @@ func (b *broker) sendMany(ctx context.Context, topic string, payloads [][]byte) 
 	return errs
 }
 
-// explain adds what the client library leaves out of its error.
+// explain says what the client library's errors leave out.
 func (b *broker) explain(err error, payload []byte) error {
-	if errors.Is(err, nats.ErrMaxPayload) {
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: the message has %d bytes and the broker takes %d", err, len(payload), b.nc.Load().MaxPayload())
+	case errors.Is(err, nats.ErrReconnectBufExceeded): // there is no such buffer, so this is how an outage shows
+		return errDisconnected
 	}
 	return err
 }

@@ -236,11 +236,11 @@ func (s *subscription) settle(msgs []*nats.Msg, of incarnation, body func(i int)
 	if of != *s.current.Load() {
 		return
 	}
-	nc := s.component.broker.nc.Load()
+	broker := s.component.broker
 	var failed error
 	for i, msg := range msgs {
-		if err := nc.Publish(msg.Reply, body(i)); err != nil {
-			failed = err
+		if err := broker.nc.Load().Publish(msg.Reply, body(i)); err != nil {
+			failed = broker.explain(err, nil)
 		}
 	}
 	if failed != nil {
