@@ -42,11 +42,11 @@ type Builder struct {
 // Build makes every target that is not up to date, in the order given, and
 // returns the names of those it made.
 func (b Builder) Build(ctx context.Context, targets []Target) ([]string, error) {
-	work, err := b.Outdated(ctx, targets)
+	work, err := b.outdated(ctx, targets)
 	if err != nil || len(work) == 0 {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(b.Bin, stampFolder), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(b.Bin, stampFolder), 0o750); err != nil {
 		return nil, err
 	}
 	b.announce(work)
@@ -74,9 +74,9 @@ type job struct {
 	stamp string
 }
 
-// Outdated returns what has to be built: targets whose sources, flags or
+// outdated returns what has to be built: targets whose sources, flags or
 // compiler are not those that their program in the bin folder was built with.
-func (b Builder) Outdated(ctx context.Context, targets []Target) ([]job, error) {
+func (b Builder) outdated(ctx context.Context, targets []Target) ([]job, error) {
 	toolchain, err := findToolchain(ctx, targets)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func upToDate(bin, name, stamp string) bool {
 }
 
 func writeStamp(bin, name, stamp string) error {
-	return os.WriteFile(stampPath(bin, name), []byte(stamp+"\n"+trace(bin, name)), 0o644)
+	return os.WriteFile(stampPath(bin, name), []byte(stamp+"\n"+trace(bin, name)), 0o600)
 }
 
 // trace tells whether a program is still the one that was built, without reading it.

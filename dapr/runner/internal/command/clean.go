@@ -100,10 +100,14 @@ func (c *invocation) remove() error {
 			return err
 		}
 	}
-	if err := os.Remove(c.data); err != nil {
+	left, err := os.ReadDir(c.data)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
 		fmt.Fprintf(c.out, "Deleted what the stack kept in %s; what else is in it stays.\n", c.show(c.data))
 		return nil
 	}
 	fmt.Fprintf(c.out, "Deleted %s.\n", c.show(c.data))
-	return nil
+	return os.Remove(c.data)
 }

@@ -41,7 +41,7 @@ func (c *invocation) alreadyRunning() error {
 	if run, found, err := record.Read(c.data); err == nil && found {
 		by = fmt.Sprintf(" (runner %d, since %s)", run.Runner.PID, run.StartedAt.Local().Format("15:04"))
 	}
-	return fmt.Errorf("Tillroll already runs in %s%s: see `make status`, stop it with `make down`, or run a second one with -data DIR -port-offset N", //nolint:staticcheck,revive // a name begins the sentence
+	return fmt.Errorf("the stack already runs in %s%s: see `make status`, stop it with `make down`, or run a second one with -data DIR -port-offset N",
 		c.show(c.data), by)
 }
 

@@ -1,0 +1,78 @@
+# Tillroll: everything a developer types. `make` alone explains.
+#
+# The runner (dapr/runner) does the work; the Makefile gives it short names.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+
+# Where the stack keeps its data, and what is added to every port.
+DATA ?=
+PORT_OFFSET ?=
+# Apps that are not started, to run them under a debugger.
+EXCEPT ?=
+# Whose log is shown.
+SERVICE ?=
+
+DATA_FLAG := $(if $(DATA),-data '$(DATA)')
+STACK_FLAGS := $(DATA_FLAG) $(if $(PORT_OFFSET),-port-offset $(PORT_OFFSET)) $(foreach app,$(EXCEPT),-except $(app))
+
+.PHONY: help
+help:
+	@awk 'BEGIN { print "make TARGET [VARIABLE=VALUE]" } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^#\?/ { name = $$2; sub(/^#\? *[^ ]+ +/, ""); printf "  %-18s %s\n", name, $$0 } \
+	  /^[a-z-]+:.*## / { target = $$0; sub(/:.*/, "", target); sub(/^.*## /, ""); printf "  %-18s %s\n", target, $$0 }' Makefile
+
+##@ The local stack
+
+.PHONY: run up down status logs demo
+run: runner ## build what changed, start everything, show its log; Ctrl-C stops it in order
+	@bin/runner run $(STACK_FLAGS)
+
+up: runner ## the same in the background: returns when everything is ready
+	@bin/runner up $(STACK_FLAGS)
+
+down: runner ## stop it, from whichever terminal
+	@bin/runner down $(DATA_FLAG)
+
+status: runner ## what runs, on which ports, since when; fails unless everything is ready
+	@bin/runner status $(DATA_FLAG)
+
+logs: runner ## follow the log of everything, or of one: SERVICE=cart, SERVICE=cart.daprd
+	@bin/runner logs -f $(DATA_FLAG) $(SERVICE)
+
+demo: ## make a sale on the running stack and look it up in the journal; starts nothing
+	@test -x bin/tillctl || { echo "Start the stack first: make run, or make up"; exit 1; }
+	@$(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') bin/tillctl demo
+
+##@ Development
+
+.PHONY: build test test-unit test-stack lint clean
+build: runner ## only build, into bin/
+	@bin/runner build
+
+test: test-unit test-stack ## all tests: every module's own, then those of the whole stack
+
+test-unit: ## vet and test every module by itself, with the race detector
+	@.ci/test-modules
+
+test-stack: build ## black-box tests of the whole stack (test/)
+	@.ci/test-stack
+
+lint: ## gofmt, go vet and golangci-lint in every module
+	@.ci/lint
+
+clean: runner ## delete the data folder: every sale, key and log; asks first
+	@bin/runner clean $(DATA_FLAG)
+
+##@ Variables
+#? DATA=DIR           the data folder (default .tillroll)
+#? PORT_OFFSET=N      add N to every port: a second stack beside the first, with a DATA of its own
+#? EXCEPT=cart        do not start this app, only its sidecar; its variables are in DATA/env/cart.env
+#? SERVICE=cart       whose log is shown
+
+# The runner builds in seconds and is asked each time whether it is up to date.
+.PHONY: runner
+runner:
+	@command -v go >/dev/null || { echo "go is not on PATH: install Go from https://go.dev/dl and try again"; exit 1; }
+	@cd dapr/runner && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -o ../../bin/runner .
