@@ -163,5 +163,5 @@ require (
 	sigs.k8s.io/yaml v1.4.0 // indirect
 )
 
-// v0.12.4 is not on the proxy
+// v0.12.4 is not served by the module proxy; only workflows use it, and Tillroll has none.
 replace github.com/dapr/durabletask-go v0.12.4 => github.com/dapr/durabletask-go v0.12.2-0.20260720132056-79042da5fe61
