@@ -57,8 +57,8 @@ type Message struct {
 	Err        error
 }
 
-// maxBody of one delivery: a full bulk of the largest events would be more than any sidecar sends.
-const maxBody = 64 << 20
+// maxBody of one delivery: more than a bulk of a hundred of the largest events.
+const maxBody = 128 << 20
 
 // healthCheck is the data of an event that only probes the path.
 type healthCheck struct {

@@ -44,6 +44,7 @@ type StoreState struct {
 	InvoiceRegistrationNumber string         `json:"invoice_registration_number,omitempty"`
 	ReceiptHeaders            []string       `json:"receipt_headers,omitempty"`
 	ReceiptFooters            []string       `json:"receipt_footers,omitempty"`
+	ReceiptWidth              int            `json:"receipt_width,omitempty"` // columns
 	IsActive                  bool           `json:"is_active"`
 }
 

@@ -401,6 +401,26 @@ func TestAPartlyTakenBatchGoesOnWhereItStopped(t *testing.T) {
 	f.eventually("all", func() bool { return f.summary(till).ReceivedThrough == 40 })
 }
 
+func TestABulkIsNeverLargerThanASidecarTakes(t *testing.T) {
+	f := newFixture(t)
+	require.NoError(t, f.box.Do(t.Context(), till, func(_ context.Context, u *outbox.Unit) error {
+		for range 12 {
+			if err := u.Emit(&event.CashLog{JournalText: string(make([]byte, outbox.MaxEventBytes/8))}); err != nil { // NUL is six bytes of JSON
+				return err
+			}
+		}
+		return nil
+	}))
+	most := 0
+	f.journal.refuse = func(_ string, n int) (int, error) { most = max(most, n); return n, nil }
+	defer f.relay()()
+	defer f.confirm(till)()
+	f.eventually("all", func() bool { return f.summary(till).ReceivedThrough == 12 })
+	f.journal.mu.Lock()
+	defer f.journal.mu.Unlock()
+	assert.Equal(t, 3, most, "three of 576 KiB fit into 2 MiB")
+}
+
 func TestTwoRelaysDoNoHarm(t *testing.T) {
 	f := newFixture(t)
 	defer f.relayOn(outbox.New(f.store, event.ProducerCart, clockwork.NewRealClock(), outbox.NewID))()

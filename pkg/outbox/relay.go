@@ -64,6 +64,8 @@ const (
 	// resendWindow is how many unconfirmed events the first resend takes. While the journal is away
 	// that is all that is sent again and again; it doubles with every confirmation.
 	resendWindow, resendWindowMax = 50, 3200
+	// publishBytes bounds one bulk publish: sidecars refuse bodies over 4 MiB unless told otherwise.
+	publishBytes = 2 << 20
 	// relayWorkers is how many streams are published at once.
 	relayWorkers = 8
 )
@@ -361,7 +363,7 @@ func (r *Relay) publish(ctx context.Context, stream identity.Stream, generation 
 	var failure error
 	for _, topic := range topics {
 		batch := byTopic[topic]
-		taken, err := r.pub.Publish(ctx, topic, batch.messages)
+		taken, err := r.publishTopic(ctx, topic, batch.messages)
 		for _, n := range batch.numbers[:taken] {
 			sent[n] = true
 		}
@@ -373,6 +375,21 @@ func (r *Relay) publish(ctx context.Context, stream identity.Stream, generation 
 		front++
 	}
 	return front, failure
+}
+
+// publishTopic sends messages of one topic in bulks that a sidecar takes, until one fails.
+func (r *Relay) publishTopic(ctx context.Context, topic string, messages []Message) (taken int, err error) {
+	for taken < len(messages) && err == nil {
+		end, size := taken+1, len(messages[taken].Data)
+		for end < len(messages) && size+len(messages[end].Data) <= publishBytes {
+			size += len(messages[end].Data)
+			end++
+		}
+		var n int
+		n, err = r.pub.Publish(ctx, topic, messages[taken:end])
+		taken += n
+	}
+	return taken, err
 }
 
 type topicBatch struct {
