@@ -69,7 +69,12 @@ func sidecarArgs(app runfile.App, numbers numbers) []string {
 }
 
 func appArgs(app runfile.App, port string) []string {
-	args := []string{"--app-port", port, "--app-protocol", "http"}
+	args := []string{
+		"--app-port", port, "--app-protocol", "http",
+		// Subscriptions are files (components/local) and there are no actors, so there
+		// is nothing to ask the app for; without this it is asked, and logs two refusals.
+		"--disable-init-endpoints", "config,subscribe",
+	}
 	if !app.HealthCheck() {
 		return args
 	}

@@ -229,7 +229,7 @@ func at(port Port) string { return host + ":" + strconv.Itoa(port.Number) }
 
 // foreign are variables of the caller's shell that would change what a sidecar
 // or an app does here: they belong to another Dapr, or to a cluster.
-var foreign = []string{"DAPR_", "APP_ID=", "APP_PORT=", "APP_API_TOKEN=", "NAMESPACE=", "POD_NAME=", "TILLROLL_"}
+var foreign = []string{"DAPR_", "APP_ID=", "APP_PORT=", "APP_API_TOKEN=", "NAMESPACE=", "POD_NAME="}
 
 // Environment is the whole environment of the program: the caller's without what
 // is foreign, and the program's own variables.

@@ -81,6 +81,7 @@ func TestThePrograms(t *testing.T) {
 	t.Setenv("DAPR_API_TOKEN", "of another Dapr")
 	t.Setenv("NAMESPACE", "of a cluster")
 	t.Setenv("MONGODB_URI", "mongodb://here")
+	t.Setenv("TILLROLL_LOG_LEVEL", "debug")
 	programs := plan(t, file, o)
 	if len(programs) != 4 {
 		t.Fatalf("programs: %v", programs)
@@ -97,6 +98,7 @@ func TestThePrograms(t *testing.T) {
 		{"cart", "TILLROLL_DATA", o.Data},
 		{"cart", "REGION", "north"},
 		{"cart", "MONGODB_URI", "mongodb://here"},
+		{"cart", "TILLROLL_LOG_LEVEL", "debug"},
 		{"cart", "NAMESPACE", ""},
 		{"cart.daprd", "APP_API_TOKEN", "of the app"},
 		{"cart.daprd", "DAPR_API_TOKEN", "of the sidecar"},
