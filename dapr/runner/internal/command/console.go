@@ -51,7 +51,7 @@ func (c *console) record(name string, line []byte, least logline.Level) {
 var harmless = []string{
 	"mTLS is disabled.", "Actor runtime disabled:", "No scheduler host addresses",
 	"App channel is not initialized.", "Secrets configuration added for 'secretstore', but no matching",
-	"Plaintext passwords detected",
+	"Skipping programmatic", "Plaintext passwords detected",
 }
 
 // isShown tells whether a record is worth a line among those of other programs.

@@ -72,11 +72,11 @@ func TestLogsAreMergedByTime(t *testing.T) {
 		return fmt.Sprintf(`{"ts":"2026-01-02T12:00:%02dZ","level":"info","msg":%q}`+"\n", second, message)
 	}
 	cart, broker := create(t, dir, "cart", nil), create(t, dir, "broker", nil)
-	print(cart, record(1, "cart 1")+"panic: of cart\n"+record(4, "cart 4"))
-	print(broker, record(2, "broker 2")+record(3, "broker 3")+`{"half`)
+	print(cart, "hello of a library\n"+record(1, "cart 1")+"panic: of cart\n"+record(4, "cart 4"))
+	print(broker, record(0, "broker 0")+record(2, "broker 2")+record(3, "broker 3")+`{"half`)
 
 	tail := logfile.NewTail(dir, []string{"broker", "cart", "never-started"})
-	expect(t, tail, "cart 1", "panic: of cart", "broker 2", "broker 3", "cart 4")
+	expect(t, tail, "broker 0", "hello of a library", "cart 1", "panic: of cart", "broker 2", "broker 3", "cart 4")
 	expect(t, tail)
 
 	print(broker, `":1,"msg":"broker 5"}`+"\n")

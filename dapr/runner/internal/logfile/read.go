@@ -106,6 +106,7 @@ func (p *position) entries(name string, from *bufio.Reader) []Entry {
 	for {
 		line, err := from.ReadBytes('\n')
 		if err != nil {
+			dateBeginning(entries)
 			return entries
 		}
 		p.read += int64(len(line))
@@ -115,6 +116,15 @@ func (p *position) entries(name string, from *bufio.Reader) []Entry {
 		}
 		last = record.Time
 		entries = append(entries, Entry{Name: name, Record: record})
+	}
+}
+
+// dateBeginning gives the lines at the beginning that have no time, such as those
+// of a library before its logger is set up, the first time that is known.
+func dateBeginning(entries []Entry) {
+	known := slices.IndexFunc(entries, func(e Entry) bool { return !e.Record.Time.IsZero() })
+	for i := range max(known, 0) {
+		entries[i].Record.Time = entries[known].Record.Time
 	}
 }
 
