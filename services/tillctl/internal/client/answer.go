@@ -1,8 +1,11 @@
 package client
 
 import (
+	"context"
 	"encoding/json"
+	"net/url"
 	"slices"
+	"strconv"
 )
 
 // Answer is what a service answered: the fields that tillctl knows, and all of it as it came, so that
@@ -30,6 +33,8 @@ type List[T any] struct {
 
 	// TotalIsLowerBound is set by searches that stop counting.
 	TotalIsLowerBound bool `json:"totalIsLowerBound,omitempty"`
+	// NextCursor asks for the next page of a search; "" on the last one.
+	NextCursor string `json:"nextCursor,omitempty"`
 }
 
 // Values are the items without what else was answered.
@@ -39,4 +44,21 @@ func (l List[T]) Values() []T {
 		values[i] = item.Value
 	}
 	return values
+}
+
+// everything asks for page after page of a list until all of it is there.
+func everything[T any](ctx context.Context, s *Service, where string) (List[T], error) {
+	var all List[T]
+	for {
+		query := url.Values{"skip": {strconv.Itoa(len(all.Items))}, "limit": {strconv.Itoa(largestPage)}}
+		var page List[T]
+		if err := s.get(ctx, where, query, &page); err != nil {
+			return all, err
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.Total, all.Limit = page.Total, len(all.Items)
+		if len(page.Items) == 0 || len(all.Items) >= page.Total {
+			return all, nil
+		}
+	}
 }

@@ -69,8 +69,9 @@ func (s *Service) Base() string { return s.base }
 type call struct {
 	method, path string
 	query        url.Values
-	body         any    // nil: none
-	key          string // Idempotency-Key; "": none
+	body         any     // nil: none
+	key          string  // Idempotency-Key; "": none
+	newToken     *string // set to the token that a till gets with the answer, if there is one
 }
 
 // get asks for something and reads it into out.
@@ -115,6 +116,9 @@ func (s *Service) once(ctx context.Context, c call, out any) (status int, err er
 	}
 	if resp.StatusCode >= 300 {
 		return resp.StatusCode, newProblem(s, resp, raw)
+	}
+	if token := resp.Header.Get("X-New-Token"); token != "" && c.newToken != nil {
+		*c.newToken = token
 	}
 	if out == nil || len(bytes.TrimSpace(raw)) == 0 {
 		return resp.StatusCode, nil

@@ -32,8 +32,7 @@ type Delivery struct {
 
 // Outboxes of all streams of a tenant at this producer.
 func (s *Service) Outboxes(ctx context.Context, tenant string) (List[Outbox], error) {
-	var list List[Outbox]
-	return list, s.get(ctx, path("tenants", tenant, "deliveries"), nil, &list)
+	return everything[Outbox](ctx, s, path("tenants", tenant, "deliveries"))
 }
 
 // DeliveryQuery says which events of a terminal are wanted.
@@ -68,10 +67,12 @@ type Redelivered struct {
 }
 
 // Redeliver publishes events again that the journal may have lost.
-func (s *Service) Redeliver(ctx context.Context, tenant string, r Redelivery) (List[Redelivered], error) {
-	var list List[Redelivered]
-	_, err := s.do(ctx, call{method: http.MethodPost, path: path("tenants", tenant, "redeliver"), body: r}, &list)
-	return list, err
+func (s *Service) Redeliver(ctx context.Context, tenant string, r Redelivery) ([]Redelivered, error) {
+	var answer struct {
+		Streams []Redelivered `json:"streams"`
+	}
+	_, err := s.do(ctx, call{method: http.MethodPost, path: path("tenants", tenant, "redeliver"), body: r}, &answer)
+	return answer.Streams, err
 }
 
 func set(query url.Values, name, value string) {

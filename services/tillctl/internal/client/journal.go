@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"strconv"
 
@@ -41,7 +42,7 @@ type SearchQuery struct {
 	Limit   int
 }
 
-// largestPage of a search.
+// largestPage of a list.
 const largestPage = 100
 
 // Search gives the entries that fulfil q, asking for page after page. A limit of 0 is all of them.
@@ -50,33 +51,30 @@ func (j Journals) Search(ctx context.Context, tenant string, q SearchQuery) (Lis
 	if q.Store != "" {
 		where = path("tenants", tenant, "stores", q.Store, "journals")
 	}
-	var all List[Entry]
-	for {
-		page, err := j.page(ctx, where, q, len(all.Items))
-		if err != nil {
-			return all, err
-		}
-		items := append(all.Items, page.Items...)
-		all = page
-		all.Items, all.Skip, all.Limit = items, q.Skip, q.Limit
-		if len(page.Items) == 0 || len(items) == q.Limit || q.Skip+len(items) >= page.Total && !page.TotalIsLowerBound {
-			return all, nil
-		}
+	all, err := j.page(ctx, where, q, "", 0)
+	for err == nil && all.NextCursor != "" && (q.Limit == 0 || len(all.Items) < q.Limit) {
+		var next List[Entry]
+		next, err = j.page(ctx, where, q, all.NextCursor, len(all.Items))
+		all.Items, all.NextCursor = append(all.Items, next.Items...), next.NextCursor
 	}
+	all.Skip, all.Limit = q.Skip, q.Limit
+	return all, err
 }
 
-func (j Journals) page(ctx context.Context, where string, q SearchQuery, have int) (List[Entry], error) {
+// page asks for the page at cursor, or for the first one. have is how many entries are there already.
+func (j Journals) page(ctx context.Context, where string, q SearchQuery, cursor string, have int) (List[Entry], error) {
 	query := url.Values{}
-	for name, values := range q.Filters {
-		query[name] = values
-	}
+	maps.Copy(query, q.Filters)
 	set(query, "sort", q.Sort)
+	set(query, "cursor", cursor)
+	if cursor == "" && q.Skip > 0 {
+		query.Set("skip", strconv.Itoa(q.Skip))
+	}
 	size := largestPage
 	if q.Limit > 0 {
 		size = min(size, q.Limit-have)
 	}
 	query.Set("limit", strconv.Itoa(size))
-	query.Set("skip", strconv.Itoa(q.Skip+have))
 	var page List[Entry]
 	return page, j.get(ctx, where, query, &page)
 }

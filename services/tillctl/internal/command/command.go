@@ -46,6 +46,12 @@ type line struct {
 	Search searchVerb `cmd:"" group:"For auditors:" help:"Search the electronic journal."`
 	Show   showVerb   `cmd:"" group:"For auditors:" help:"Show one entry of the journal as the slip of paper that it was."`
 
+	Verify    verifyVerb    `cmd:"" group:"For auditors:" help:"Prove that nothing in a tenant's journal was changed."`
+	Reconcile reconcileVerb `cmd:"" group:"For auditors:" help:"Hold the logs of tills against what they said when they were closed."`
+
+	Tenants    tenantsVerb    `cmd:"" group:"For operators:" help:"Make and list tenants."`
+	Streams    streamsVerb    `cmd:"" group:"For operators:" help:"Show what the journal has of every terminal, and what is missing."`
+	Quarantine quarantineVerb `cmd:"" group:"For operators:" help:"Deal with events that the journal could not store."`
 	Deliveries deliveriesVerb `cmd:"" group:"For operators:" help:"Show how far events have come on their way to the journal."`
 	Redeliver  redeliverVerb  `cmd:"" group:"For operators:" help:"Publish events again that a restored journal lacks."`
 

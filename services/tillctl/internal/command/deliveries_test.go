@@ -39,7 +39,7 @@ func TestRedeliverSaysFromWhere(t *testing.T) {
 	var asked []map[string]any
 	handler := func(rw http.ResponseWriter, r *http.Request) {
 		asked = append(asked, body(t, r))
-		_, _ = io.WriteString(rw, `{"items":[{"streamId":"acme-main-1","fromSequence":5}],"total":1}`)
+		_, _ = io.WriteString(rw, `{"streams":[{"streamId":"acme-main-1","fromSequence":5}]}`)
 	}
 	require.Equal(t, 0, w.against(t, services{"POST /api/v1/tenants/acme/redeliver": handler},
 		"redeliver", "--tenant", "acme", "--since", "2026-04-01T00:00:00Z"), w.err)

@@ -1,7 +1,11 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
 	"time"
 )
 
@@ -16,10 +20,29 @@ func (o output) print(w World, v any, table func()) error {
 		table()
 		return nil
 	}
-	encoder := json.NewEncoder(w.Out)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w.Out, escapeControls(text.String()))
+	return err
+}
+
+// escapeControls escapes what JSON leaves alone and a terminal window obeys. Such characters can only
+// stand inside of strings, so the JSON stays the same.
+func escapeControls(text string) string {
+	var safe strings.Builder
+	for _, r := range text {
+		if 0x7f <= r && r < 0xa0 {
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		} else {
+			safe.WriteRune(r)
+		}
+	}
+	return safe.String()
 }
 
 // moment spells an instant for people: in UTC, because who looks may be in another country than the

@@ -45,7 +45,7 @@ func (v redeliverVerb) Run(ctx context.Context, w World, data dataFolder) error 
 	if !v.Since.IsZero() {
 		wanted.Since = &v.Since
 	}
-	found := map[string]client.List[client.Redelivered]{}
+	found := map[string][]client.Redelivered{}
 	table := screen.NewTable("stream", "service", ">from sequence")
 	for _, p := range producers(stack, v.Service) {
 		list, err := p.service.Redeliver(ctx, v.tenant(), wanted)
@@ -53,7 +53,7 @@ func (v redeliverVerb) Run(ctx context.Context, w World, data dataFolder) error 
 			return err
 		}
 		found[p.name] = list
-		for _, r := range list.Values() {
+		for _, r := range list {
 			table.Row(r.StreamID, p.name, count(r.FromSequence))
 		}
 	}

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,7 +31,7 @@ func TestASearchSendsItsFiltersAndPrintsATable(t *testing.T) {
 		"businessDateFrom": {"20260401"}, "businessDateTo": {"20260430"}, "receiptNoFrom": {"100"},
 		"transactionNoFrom": {"7"}, "transactionNoTo": {"7"}, "generateDateFrom": {"2026-04-01"}, "generateDateTo": {"2026-04-01"},
 		"amountTo": {"-0.5"}, "transactionType": {"sales,401"}, "terminalNo": {"1-5,9"}, "staffId": {"101"},
-		"sort": {"amount:desc"}, "keyword": {`tea "green tea"`}, "skip": {"0"}, "limit": {"50"},
+		"sort": {"amount:desc"}, "keyword": {`tea "green tea"`}, "limit": {"50"},
 	}, asked)
 	assert.Equal(t, strings.Join([]string{
 		"DATE      TIME      STORE  TILL  WHAT          TRANS  RECEIPT  ITEMS    AMOUNT  STAFF  JOURNAL ID",
@@ -40,20 +41,36 @@ func TestASearchSendsItsFiltersAndPrintsATable(t *testing.T) {
 	}, "\n"), w.out.String())
 }
 
-func TestASearchOfEverythingAsksPageAfterPage(t *testing.T) {
+func TestASearchOfEverythingGoesFromPageToPageByCursor(t *testing.T) {
 	w := newWorld(t)
 	var asked []string
 	code := w.against(t, services{"GET /api/v1/tenants/acme/journals": func(rw http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.Query().Get("skip")+"+"+r.URL.Query().Get("limit"))
-		items := strings.TrimSuffix(strings.Repeat(saleJSON+",", 100), ",")
-		if r.URL.Query().Get("skip") == "210" {
-			items = saleJSON
+		asked = append(asked, r.URL.RawQuery)
+		items, next := strings.TrimSuffix(strings.Repeat(saleJSON+",", 100), ","), fmt.Sprintf(`"c%d"`, len(asked))
+		if len(asked) == 3 {
+			items, next = saleJSON, "null"
 		}
-		fmt.Fprintf(rw, `{"items":[%s],"total":211,"skip":0,"limit":100}`, items)
+		fmt.Fprintf(rw, `{"items":[%s],"total":211,"totalIsLowerBound":false,"skip":0,"limit":100,"nextCursor":%s}`, items, next)
 	}}, "search", "--tenant", "acme", "--limit", "0", "--skip", "10", "-o", "json")
 	require.Equal(t, 0, code, w.err)
-	assert.Equal(t, []string{"10+100", "110+100", "210+100"}, asked)
+	assert.Equal(t, []string{"limit=100&skip=10", "cursor=c1&limit=100", "cursor=c2&limit=100"}, asked)
 	assert.Equal(t, 201, strings.Count(w.out.String(), `"later": true`), "JSON is what the service answered, in full")
+	assert.True(t, json.Valid(w.out.Bytes()))
+}
+
+func TestASearchAsksForNoMoreThanItsLimit(t *testing.T) {
+	w := newWorld(t)
+	var asked []string
+	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals": func(rw http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		n := 100
+		if len(asked) == 2 {
+			n = 20
+		}
+		fmt.Fprintf(rw, `{"items":[%s],"total":211,"limit":100,"nextCursor":"c"}`, strings.TrimSuffix(strings.Repeat(saleJSON+",", n), ","))
+	}}, "search", "--tenant", "acme", "--limit", "120"), w.err)
+	assert.Equal(t, []string{"limit=100", "cursor=c&limit=20"}, asked)
+	assert.Contains(t, w.out.String(), "1 to 120 of 211. See further ones with --skip 120.")
 }
 
 func TestMoreThanIsShownIsSaid(t *testing.T) {

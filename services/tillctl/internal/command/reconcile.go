@@ -1,0 +1,162 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/services/tillctl/internal/client"
+	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
+)
+
+// typeOpen is the type of the entry that a till leaves when it is opened: one for every session.
+const typeOpen = "301"
+
+// reconcileVerb holds the logs of sessions against what the tills said at their close.
+type reconcileVerb struct {
+	access
+	ofTenant
+	output
+	Store       code `required:"" placeholder:"CODE" help:"The store."`
+	Date        day  `required:"" placeholder:"YYYYMMDD" help:"The business date."`
+	Terminal    int  `placeholder:"NO" help:"Only this terminal (default: all that were opened)."`
+	OpenCounter int  `placeholder:"N" help:"Only this opening on the date (default: all of them)."`
+}
+
+func (reconcileVerb) Help() string {
+	return `For every session, from opening a till to closing it: how many transactions and cash moves the journal has, which amount of
+cash follows from them, and whether the till said the same when it was closed.
+
+Exit code 3 says that a session differs. A session that is still open, or was closed by force while the cart service
+was away, is no difference.`
+}
+
+// Validate is called by the parser.
+func (v reconcileVerb) Validate() error {
+	if v.OpenCounter != 0 && v.Terminal == 0 {
+		return errors.New("--open-counter counts the openings of one terminal: add --terminal NO")
+	}
+	if v.OpenCounter < 0 || v.Terminal < 0 {
+		return errors.New("--terminal and --open-counter begin with 1")
+	}
+	return nil
+}
+
+// Run the verb.
+func (v reconcileVerb) Run(ctx context.Context, w World, data dataFolder) error {
+	stack, err := v.connect(w, data, v.auditor())
+	if err != nil {
+		return err
+	}
+	sessions, err := v.sessions(ctx, stack.Journals)
+	if err != nil {
+		return err
+	}
+	found := make([]client.Answer[client.Reconciliation], len(sessions))
+	for i, s := range sessions {
+		if found[i], err = stack.Journals.Reconcile(ctx, v.tenant(), s); err != nil {
+			return err
+		}
+	}
+	if err := v.print(w, found, func() { printReconciliations(w.Out, found, "") }); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(found, func(r client.Answer[client.Reconciliation]) bool { return r.Value.State == client.SessionDiffers }) {
+		return errFound
+	}
+	return nil
+}
+
+// sessions are those that were asked for, or all that the journal has an opening of.
+func (v reconcileVerb) sessions(ctx context.Context, journals client.Journals) ([]client.Session, error) {
+	if v.OpenCounter != 0 {
+		return []client.Session{{Store: string(v.Store), TerminalNo: v.Terminal, BusinessDate: string(v.Date), OpenCounter: v.OpenCounter}}, nil
+	}
+	filters := url.Values{
+		"transactionType": {typeOpen}, "businessDateFrom": {string(v.Date)}, "businessDateTo": {string(v.Date)},
+	}
+	if v.Terminal != 0 {
+		filters.Set("terminalNo", strconv.Itoa(v.Terminal))
+	}
+	openings, err := journals.Search(ctx, v.tenant(), client.SearchQuery{
+		Store: string(v.Store), Filters: filters, Sort: "terminalNo:asc,openCounter:asc",
+	})
+	if err != nil {
+		return nil, err
+	}
+	sessions := make([]client.Session, len(openings.Items))
+	for i, e := range openings.Values() {
+		sessions[i] = client.Session{Store: e.StoreCode, TerminalNo: e.TerminalNo, BusinessDate: e.BusinessDate, OpenCounter: e.OpenCounter}
+	}
+	return sessions, nil
+}
+
+func printReconciliations(w io.Writer, found []client.Answer[client.Reconciliation], indent string) {
+	if len(found) == 0 {
+		fmt.Fprintln(w, indent+"No till was opened then.")
+		return
+	}
+	digits := screen.Digits(amountsOf(found)...)
+	table := screen.NewTable("till", "date", ">opening", ">transactions", ">cash moves", ">sales cash", ">expected", ">counted", ">over/short", "state")
+	for _, f := range found {
+		r := f.Value
+		counted, overShort := "", ""
+		if r.Close != nil {
+			counted, overShort = amountOrNothing(r.Close.CountedCash, digits), amountOrNothing(r.Close.OverShort, digits)
+		}
+		table.Row(r.TerminalID, r.BusinessDate, strconv.Itoa(r.OpenCounter), number(r.Logs.CartTransactionCount), number(r.Logs.CashInOutCount),
+			screen.Amount(r.Logs.SalesCash, digits), screen.Amount(r.Logs.ExpectedCash, digits), counted, overShort, shout(r.State))
+	}
+	table.Print(w, indent)
+	for _, f := range found {
+		for _, d := range f.Value.Differences {
+			fmt.Fprintf(w, "%sDIFFERS  %s, %s, opening %d: %s is %s by the logs and %s by the close\n", indent,
+				f.Value.TerminalID, f.Value.BusinessDate, f.Value.OpenCounter, d.Field, orDash(d.Logs), orDash(d.Close))
+		}
+	}
+}
+
+// shout makes a state stand out that somebody must look at.
+func shout(state string) string {
+	if state == client.SessionDiffers {
+		return strings.ToUpper(state)
+	}
+	return state
+}
+
+func amountsOf(found []client.Answer[client.Reconciliation]) []money.Decimal {
+	var amounts []money.Decimal
+	for _, f := range found {
+		amounts = append(amounts, f.Value.Logs.SalesCash, f.Value.Logs.ExpectedCash)
+		if c := f.Value.Close; c != nil && c.CountedCash != nil {
+			amounts = append(amounts, *c.CountedCash)
+		}
+	}
+	return amounts
+}
+
+func amountOrNothing(a *money.Decimal, digits int) string {
+	if a == nil {
+		return ""
+	}
+	return screen.Amount(*a, digits)
+}
+
+// day is a business date on the command line.
+type day string
+
+// UnmarshalText is called by the parser.
+func (d *day) UnmarshalText(text []byte) error {
+	plain := strings.ReplaceAll(string(text), "-", "")
+	if _, err := strconv.ParseUint(plain, 10, 32); err != nil || len(plain) != 8 {
+		return fmt.Errorf("%q is no date: write it like 20260401", text)
+	}
+	*d = day(plain)
+	return nil
+}
