@@ -44,11 +44,13 @@ type Totals struct {
 	Provisional       bool
 }
 
+// line of a slip's body: a label, and mostly a value at the right margin.
+type line struct{ label, value string }
+
 // Open is the slip of an opened till.
 func Open(h Heading, initialAmount *money.Decimal) Slip {
-	return h.write(h.words().titleOpen, func(p *layout.Page, w words) {
-		h.amount(p, w.initialAmount, initialAmount)
-	})
+	w := h.words()
+	return h.write(w.titleOpen, h.amounts(labelled{w.initialAmount, initialAmount}))
 }
 
 // Cash is the slip of cash put in (amount ≥ 0) or taken out.
@@ -57,25 +59,44 @@ func Cash(h Heading, amount money.Decimal, reason string) Slip {
 	if amount.Sign() < 0 {
 		title = h.words().titleCashOut
 	}
-	return h.write(title, func(p *layout.Page, _ words) { h.amount(p, reason, &amount) })
+	return h.write(title, h.amounts(labelled{reason, &amount}))
 }
 
 // Close is the slip of a closed till.
 func Close(h Heading, t Totals) Slip {
-	return h.write(h.words().titleClose, func(p *layout.Page, w words) {
-		if t.Provisional {
-			p.Left(w.provisional)
-			p.Rule()
+	w := h.words()
+	var notes, counts []line
+	if t.Provisional {
+		notes = []line{{label: w.provisional}}
+	}
+	for _, c := range []struct {
+		label string
+		n     *int64
+		unit  string
+	}{{w.transactions, t.Transactions, w.pieces}, {w.lastTransactionNo, t.LastTransactionNo, ""}, {w.cashMoves, &t.CashMoves, w.times}} {
+		if c.n != nil {
+			counts = append(counts, line{c.label, strconv.FormatInt(*c.n, 10) + c.unit})
 		}
-		count(p, w.transactions, t.Transactions, w.times)
-		count(p, w.lastTransactionNo, t.LastTransactionNo, "")
-		count(p, w.cashMoves, &t.CashMoves, w.times)
-		p.Rule()
-		h.amount(p, w.initialAmount, t.InitialAmount)
-		h.amount(p, w.expected, t.Expected)
-		h.amount(p, w.counted, t.Counted)
-		h.amount(p, w.overShort, t.OverShort)
-	})
+	}
+	return h.write(w.titleClose, notes, counts, h.amounts(
+		labelled{w.initialAmount, t.InitialAmount}, labelled{w.expected, t.Expected},
+		labelled{w.counted, t.Counted}, labelled{w.overShort, t.OverShort}))
+}
+
+// labelled is an amount that may not be known.
+type labelled struct {
+	label  string
+	amount *money.Decimal
+}
+
+func (h Heading) amounts(all ...labelled) []line {
+	var lines []line
+	for _, a := range all {
+		if a.amount != nil {
+			lines = append(lines, line{a.label, h.words().money(h.Currency, *a.amount)})
+		}
+	}
+	return lines
 }
 
 // DefaultReason stands for a cash move that came without one.
@@ -90,32 +111,46 @@ func DefaultReason(language string, amount money.Decimal) string {
 // FloatReason stands in the cash log of the float that a till is opened with.
 func FloatReason(language string) string { return wordsOf(language).initialAmount }
 
-func (h Heading) write(title string, body func(*layout.Page, words)) Slip {
-	w := h.words()
+func (h Heading) write(title string, sections ...[]line) Slip {
 	return Slip{
-		Receipt: h.page(h.Headers, h.Footers, title, w, body),
-		Journal: h.page(nil, nil, title, w, body),
+		Receipt: h.page(h.Headers, h.Footers, title, sections),
+		Journal: h.page(nil, nil, title, sections),
 	}
 }
 
-func (h Heading) page(headers, footers []string, title string, w words, body func(*layout.Page, words)) string {
-	p := layout.NewPage(h.Width)
-	for _, line := range headers {
-		p.Center(line)
+func (h Heading) page(headers, footers []string, title string, sections [][]line) string {
+	p, w := layout.NewPage(h.Width), h.words()
+	for _, text := range headers {
+		p.Center(text)
 	}
 	p.Left(w.store + " " + h.StoreName)
 	p.Split(w.terminal+" "+strconv.Itoa(h.TerminalNo), w.staff+" "+orDashes(h.StaffID))
 	p.Left(w.dateOf(h.At) + h.At.Format(" 15:04"))
 	p.Blank().Center(title).Blank()
 	p.Left(w.businessDate + " " + w.businessDateOf(h.BusinessDate))
-	p.Left(w.openCounter + " " + strconv.Itoa(h.OpenCounter) + w.openings)
+	p.Left(w.openCounter + " " + strconv.Itoa(h.OpenCounter) + w.times)
+	for _, lines := range sections {
+		section(p, lines)
+	}
 	p.Rule()
-	body(p, w)
-	p.Rule()
-	for _, line := range footers {
-		p.Center(line)
+	for _, text := range footers {
+		p.Center(text)
 	}
 	return p.String()
+}
+
+// section sets lines under a rule; one without lines leaves no trace.
+func section(p *layout.Page, lines []line) {
+	if len(lines) > 0 {
+		p.Rule()
+	}
+	for _, l := range lines {
+		if l.value == "" {
+			p.Left(l.label)
+		} else {
+			p.Split(l.label, l.value)
+		}
+	}
 }
 
 func orDashes(s string) string {
@@ -123,16 +158,4 @@ func orDashes(s string) string {
 		return "------"
 	}
 	return s
-}
-
-func (h Heading) amount(p *layout.Page, label string, amount *money.Decimal) {
-	if amount != nil {
-		p.Split(label, h.words().money(h.Currency, *amount))
-	}
-}
-
-func count(p *layout.Page, label string, n *int64, unit string) {
-	if n != nil {
-		p.Split(label, strconv.FormatInt(*n, 10)+unit)
-	}
 }

@@ -9,16 +9,17 @@ import (
 
 // words is one language: a new one is a new row of languages.
 type words struct {
-	store, terminal, staff                            string
-	businessDate, openCounter, openings               string
-	titleOpen, titleClose, titleCashIn, titleCashOut  string
-	cashIn, cashOut                                   string
-	initialAmount, expected, counted, overShort       string
-	transactions, lastTransactionNo, cashMoves, times string
-	provisional                                       string
-	date                                              string // layout, without the weekday
-	weekdays                                          [7]string
-	yen                                               string // behind an amount of JPY; "" for the currency code in front
+	store, terminal, staff                           string
+	businessDate, openCounter                        string
+	titleOpen, titleClose, titleCashIn, titleCashOut string
+	cashIn, cashOut                                  string
+	initialAmount, expected, counted, overShort      string
+	transactions, lastTransactionNo, cashMoves       string
+	times, pieces                                    string // counting words
+	provisional                                      string
+	date                                             string // layout, without the weekday
+	weekdays                                         [7]string
+	yen                                              string // behind an amount of JPY; "" for the currency code in front
 }
 
 // Languages that slips can be printed in; the first is for stores that name none.
@@ -30,26 +31,26 @@ const (
 var languages = map[string]words{
 	Japanese: {
 		store: "店舗名", terminal: "レジNo.", staff: "責#",
-		businessDate: "営業日付", openCounter: "開設回数", openings: "回",
+		businessDate: "営業日付", openCounter: "開設回数", times: "回", pieces: "件",
 		titleOpen: "【 開 設 レ ポ ー ト 】", titleClose: "【 精 算 レ ポ ー ト 】",
 		titleCashIn: "【 入 金 レ ポ ー ト 】", titleCashOut: "【 出 金 レ ポ ー ト 】",
 		cashIn: "入金", cashOut: "出金",
 		initialAmount: "釣銭準備金", expected: "現金(計算)", counted: "現金(実査)", overShort: "過不足",
-		transactions: "取引件数", lastTransactionNo: "最終取引No.", cashMoves: "入出金回数", times: "件",
+		transactions: "取引件数", lastTransactionNo: "最終取引No.", cashMoves: "入出金回数",
 		provisional: "仮精算 (取引件数は未確認)",
 		date:        "2006年01月02日", weekdays: [7]string{"日", "月", "火", "水", "木", "金", "土"},
 		yen: "円",
 	},
 	English: {
 		store: "Store", terminal: "Terminal", staff: "Staff",
-		businessDate: "Business date", openCounter: "Opening", openings: "",
+		businessDate: "Business date", openCounter: "Opening",
 		titleOpen: "*** OPEN ***", titleClose: "*** CLOSE ***",
 		titleCashIn: "*** CASH IN ***", titleCashOut: "*** CASH OUT ***",
 		cashIn: "Cash in", cashOut: "Cash out",
 		initialAmount: "Float", expected: "Cash expected", counted: "Cash counted", overShort: "Over/short",
-		transactions: "Transactions", lastTransactionNo: "Last transaction no.", cashMoves: "Cash in/out", times: "",
+		transactions: "Transactions", lastTransactionNo: "Last transaction no.", cashMoves: "Cash in/out",
 		provisional: "PROVISIONAL (transactions not counted)",
-		date:        "2006-01-02", weekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+		date:        "2006-01-02 ", weekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
 	},
 }
 

@@ -81,7 +81,7 @@ func (t *Terminal) fitsDrawer(signed money.Decimal, at Site) error {
 		return DrawerLimit.New("taking %s out of %s, the float and the cash moves of this session, leaves less than nothing", signed.Abs(), t.Session.Drawer)
 	}
 	if after.Abs().Cmp(maxDrawer) > 0 {
-		return DrawerLimit.New("a drawer is not counted beyond %s", maxDrawer)
+		return DrawerLimit.New("a drawer is not counted beyond %s", maxDrawer).WithHint("Close the terminal, or take cash out first.")
 	}
 	return nil
 }
