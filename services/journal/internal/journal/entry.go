@@ -1,0 +1,158 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/tillroll/tillroll/pkg/canonical"
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/money"
+)
+
+// Entry is one line of the electronic journal. The JSON names are those of the journal documents,
+// and exactly these fields are under the entry hash; what else there is can be derived from them.
+type Entry struct {
+	TenantID         string        `json:"tenant_id"`
+	StoreCode        string        `json:"store_code"`
+	TerminalNo       int           `json:"terminal_no"`
+	TransactionNo    *string       `json:"transaction_no"`
+	TransactionType  Type          `json:"transaction_type"`
+	BusinessDate     string        `json:"business_date"`
+	OpenCounter      *int          `json:"open_counter"`
+	BusinessCounter  *int          `json:"business_counter"`
+	ReceiptNo        *int64        `json:"receipt_no"`
+	Amount           money.Decimal `json:"amount"`
+	Quantity         *int64        `json:"quantity"`
+	StaffID          *string       `json:"staff_id"`
+	UserID           *string       `json:"user_id"`
+	GenerateDateTime string        `json:"generate_date_time"`
+	JournalText      string        `json:"journal_text"`
+	ReceiptText      *string       `json:"receipt_text"`
+}
+
+// TransactionNumber is the transaction number as a number, for ranges and order; nil when it is none.
+func (e *Entry) TransactionNumber() *int64 {
+	if e.TransactionNo == nil {
+		return nil
+	}
+	n, err := strconv.ParseInt(*e.TransactionNo, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+// GeneratedAt is the instant of GenerateDateTime to the microsecond. A text that is no time stands
+// in the journal as it came; then fallback, the event's own time, takes its place.
+func (e *Entry) GeneratedAt(fallback time.Time) time.Time {
+	t, err := time.Parse(time.RFC3339, e.GenerateDateTime)
+	if err != nil {
+		t = fallback
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// Hash is the entry hash: SHA-256 over the canonical JSON of the entry's fields.
+func (e *Entry) Hash() (Hash, error) {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return Hash{}, fmt.Errorf("entry: %w", err)
+	}
+	form, err := canonical.JSON(raw)
+	if err != nil {
+		return Hash{}, fmt.Errorf("entry: %w", err)
+	}
+	return HashOf(form), nil
+}
+
+// EntryOf makes the entry of an event by the entry rules. Events that only tell a detail (business
+// events, snapshots) have none: then it is nil.
+func EntryOf(e event.Event) *Entry {
+	switch e := e.(type) {
+	case *event.TranLog:
+		return transactionEntry(e)
+	case *event.CashLog:
+		return cashEntry(e)
+	case *event.OpenCloseLog:
+		return openCloseEntry(e)
+	}
+	return nil
+}
+
+func transactionEntry(l *event.TranLog) *Entry {
+	t := Type(l.TransactionType)
+	if t == Sale && l.Sales.IsCancelled {
+		t = CancelledSale
+	}
+	effect := t.Effect()
+	if l.Sales.IsCancelled {
+		effect = None // whatever was cancelled, nothing reached or left the till
+	}
+	e := newEntry(&l.Envelope, t, l.BusinessDate, l.OpenCounter, l.BusinessCounter, l.GenerateDateTime, l.JournalText, l.ReceiptText)
+	no := strconv.FormatInt(l.TransactionNo, 10)
+	e.TransactionNo, e.ReceiptNo, e.Quantity = &no, &l.ReceiptNo, &l.Sales.TotalQuantity
+	e.Amount = effect.on(l.Sales.TotalAmountWithTax)
+	e.StaffID, e.UserID = personID(l.Staff), personID(l.User)
+	return e
+}
+
+func cashEntry(l *event.CashLog) *Entry {
+	t := CashIn
+	if l.Amount.Sign() < 0 {
+		t = CashOut
+	}
+	e := newEntry(&l.Envelope, t, l.BusinessDate, l.OpenCounter, l.BusinessCounter, l.GenerateDateTime, l.JournalText, l.ReceiptText)
+	e.Amount = t.Effect().on(l.Amount)
+	e.StaffID = optional(l.StaffID)
+	return e
+}
+
+func openCloseEntry(l *event.OpenCloseLog) *Entry {
+	t := Open
+	if l.Operation == event.OperationClose {
+		t = Close
+	}
+	e := newEntry(&l.Envelope, t, l.BusinessDate, l.OpenCounter, l.BusinessCounter, l.GenerateDateTime, l.JournalText, l.ReceiptText)
+	e.StaffID = optional(l.StaffID)
+	return e
+}
+
+func newEntry(h *event.Envelope, t Type, businessDate string, openCounter, businessCounter int, generated, journalText, receiptText string) *Entry {
+	return &Entry{
+		TenantID: h.TenantID, StoreCode: h.StoreCode, TerminalNo: h.TerminalNo,
+		TransactionType: t, BusinessDate: businessDate, OpenCounter: &openCounter, BusinessCounter: &businessCounter,
+		GenerateDateTime: generated, JournalText: journalText, ReceiptText: optional(receiptText),
+	}
+}
+
+func (f Effect) on(total money.Decimal) money.Decimal {
+	switch f {
+	case PutsIn:
+		return total
+	case TakesOut:
+		return total.Neg()
+	}
+	return money.Zero
+}
+
+func personID(p *event.Person) *string {
+	if p == nil {
+		return nil
+	}
+	return optional(p.ID)
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Terminal whose entry it is.
+func (e *Entry) Terminal() identity.Terminal {
+	return identity.Terminal{TenantID: e.TenantID, StoreCode: e.StoreCode, TerminalNo: e.TerminalNo}
+}

@@ -1,0 +1,119 @@
+package journal
+
+import (
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/sequence"
+)
+
+// Span is a range whose ends may be open. Both ends are included unless a field says otherwise.
+type Span[T any] struct{ From, To *T }
+
+// Open tells whether the span excludes nothing.
+func (s Span[T]) Open() bool { return s.From == nil && s.To == nil }
+
+// Field that entries can be ordered by.
+type Field string
+
+// The fields of an order; the spelling is the wire's.
+const (
+	ByStore           Field = "storeCode"
+	ByTerminal        Field = "terminalNo"
+	ByType            Field = "transactionType"
+	ByBusinessDate    Field = "businessDate"
+	ByGenerated       Field = "generateDateTime"
+	ByTransactionNo   Field = "transactionNo"
+	ByReceiptNo       Field = "receiptNo"
+	ByAmount          Field = "amount"
+	ByOpenCounter     Field = "openCounter"
+	ByBusinessCounter Field = "businessCounter"
+	ByStaff           Field = "staffId"
+)
+
+// Fields lists what entries can be ordered by.
+var Fields = []Field{
+	ByStore, ByTerminal, ByType, ByBusinessDate, ByGenerated, ByTransactionNo,
+	ByReceiptNo, ByAmount, ByOpenCounter, ByBusinessCounter, ByStaff,
+}
+
+// Order is one key of a sort. Entries without the field come first, or last when descending; the
+// order in which entries were stored decides between equals, in the direction of the first key.
+type Order struct {
+	Field      Field
+	Descending bool
+}
+
+// Query says which entries are wanted and in what order. All filters that are given must hold.
+type Query struct {
+	StoreCode     string          // "": every store of the tenant
+	Terminals     sequence.Set    // empty: all
+	Types         []Type          // empty: all
+	BusinessDate  Span[string]    // YYYYMMDD
+	Generated     Span[time.Time] // From included, To excluded
+	ReceiptNo     Span[int64]
+	TransactionNo Span[int64]
+	Amount        Span[money.Decimal]
+	StaffID       string
+	Keywords      []string // folded terms that the journal text must hold, all of them
+	Sort          []Order  // empty: newest first
+	Skip, Limit   int
+	After         string // event id of the entry after which to go on; "" from the start
+}
+
+// Listed is an entry as searches give it.
+type Listed struct {
+	Entry
+	EventID  string // names the entry: its journal id
+	ChainSeq uint64
+	Hash     Hash
+}
+
+// Page is one page of a search.
+type Page struct {
+	Items             []Listed
+	Total             int
+	TotalIsLowerBound bool
+	More              bool
+}
+
+// ExactTotal is up to where totals are counted.
+const ExactTotal = 10_000
+
+// Fold brings a text into the form in which keywords are compared: letters of one case, and
+// full-width and half-width forms of a character the same (ａ = A = a, ｶ = カ).
+func Fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+
+// Keywords takes a search phrase apart: words are separate keywords, what stands in quotes is one.
+func Keywords(phrase string) []string {
+	var words []string
+	for i, part := range strings.Split(phrase, `"`) {
+		if i%2 == 1 {
+			if p := strings.TrimSpace(part); p != "" {
+				words = append(words, Fold(p))
+			}
+			continue
+		}
+		for _, w := range strings.Fields(part) {
+			words = append(words, Fold(w))
+		}
+	}
+	return words
+}
+
+// Holds tells whether text holds all keywords, which are folded already.
+func Holds(text string, keywords []string) bool {
+	if len(keywords) == 0 {
+		return true
+	}
+	folded := Fold(text)
+	for _, k := range keywords {
+		if !strings.Contains(folded, k) {
+			return false
+		}
+	}
+	return true
+}
