@@ -309,6 +309,20 @@ func TestDeliveriesAndRedelivery(t *testing.T) {
 	assert.True(t, problem.Is(err, problem.NotFound), "another tenant's stream is as good as none: %v", err)
 }
 
+func TestDeliveriesAreCountedByStatus(t *testing.T) {
+	w := apptest.New(t, at(3), 0)
+	w.Open(till)
+	status := received(w, stream)
+	status.ReceivedThrough, status.Failed = 2, []event.FailedEvent{{EventID: "e", Sequence: 4, Reason: "broken"}}
+	require.NoError(t, w.App.ConfirmDelivery(t.Context(), status))
+	for kind, want := range map[string]int{"": 7, "pending": 4, "published": 0, "received": 2, "parked": 1, "failed": 1} {
+		summary, found, err := w.App.DeliveriesOf(t.Context(), app.DeliveriesOf{Terminal: till, Status: kind, Limit: 100})
+		require.NoError(t, err)
+		assert.Len(t, found, want, kind)
+		assert.EqualValues(t, want, app.CountOf(summary, kind), kind)
+	}
+}
+
 func received(w *apptest.World, s identity.Stream) *event.JournalStatus {
 	return &event.JournalStatus{
 		Envelope:        event.Envelope{TenantID: s.TenantID, StoreCode: s.StoreCode, TerminalNo: s.TerminalNo, Producer: event.ProducerTerminal},

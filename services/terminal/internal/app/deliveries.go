@@ -23,6 +23,23 @@ type DeliveriesOf struct {
 	Limit    int
 }
 
+// CountOf is how many events of a stream that are still kept have a status, "" being any.
+func CountOf(s outbox.Summary, status string) uint64 {
+	kept, sent := s.LastSequence-s.SweptThrough, s.Missing.Below(s.PublishedThrough+1).Len()
+	switch status {
+	case "":
+		return kept
+	case outbox.DeliveryPending:
+		return s.Missing.Len() - sent
+	case outbox.DeliveryPublished:
+		return sent
+	case outbox.DeliveryReceived:
+		return kept - s.Unconfirmed - uint64(s.Parked)
+	default:
+		return uint64(s.Parked)
+	}
+}
+
 // DeliveriesOf tells where the events of a terminal are. It fails with problem.Invalid.
 func (a *App) DeliveriesOf(ctx context.Context, q DeliveriesOf) (outbox.Summary, []outbox.Delivery, error) {
 	stream := identity.TerminalStream(q.Terminal)

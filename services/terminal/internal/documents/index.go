@@ -16,12 +16,18 @@ const buckets = 16
 // thing is in the list exactly when it is there.
 type Index struct{ name string }
 
-// The lists.
-func Tenants() Index               { return Index{"index/tenants"} }
+// Tenants lists all tenants.
+func Tenants() Index { return Index{"index/tenants"} }
+
+// Stores lists the stores of a tenant.
 func Stores(tenantID string) Index { return Index{"index/stores/" + tenantID} }
+
+// Staff lists the staff of a store.
 func Staff(tenantID, storeCode string) Index {
 	return Index{"index/staff/" + tenantID + "/" + storeCode}
 }
+
+// Terminals lists the terminals of a store.
 func Terminals(tenantID, storeCode string) Index {
 	return Index{"index/terminals/" + tenantID + "/" + storeCode}
 }

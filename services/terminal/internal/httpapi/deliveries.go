@@ -17,9 +17,11 @@ type deliveriesQuery struct {
 	Limit  int    `form:"limit,default=100" validate:"min=1,max=100"`
 }
 
-// deliveriesAnswer is a window on a log that has no end: Next begins the following one.
+// deliveriesAnswer is a window on a log that grows: Next is the sequence that begins the following one.
+// Total counts all events of the status.
 type deliveriesAnswer struct {
 	Items   []outbox.Delivery `json:"items"`
+	Total   uint64            `json:"total"`
 	Limit   int               `json:"limit"`
 	Next    uint64            `json:"next,omitempty"`
 	Summary outbox.Summary    `json:"summary"`
@@ -36,7 +38,7 @@ func (a *API) listDeliveriesOf(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := deliveriesAnswer{Items: items, Limit: q.Limit, Summary: summary}
+	answer := deliveriesAnswer{Items: items, Total: app.CountOf(summary, q.Status), Limit: q.Limit, Summary: summary}
 	if n := len(items); n == q.Limit && items[n-1].Sequence < summary.LastSequence {
 		answer.Next = items[n-1].Sequence + 1
 	}

@@ -139,6 +139,7 @@ func TestDeliveriesOverHTTP(t *testing.T) {
 	all := s.call("GET", tillPath+"/deliveries?status=pending", s.admin(), nil).ok(200)
 	items, _ := all.body["items"].([]any)
 	assert.Len(t, items, len(s.Events(identity.TerminalStream(apptest.Till))))
+	assert.EqualValues(t, len(items), all.body["total"])
 	assert.Nil(t, all.body["next"])
 
 	s.deliver("journal-status", &event.JournalStatus{Envelope: s.envelope(event.ProducerTerminal, apptest.Till), ReceivedThrough: 99}, "SUCCESS")

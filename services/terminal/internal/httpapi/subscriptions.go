@@ -36,13 +36,13 @@ func each[E any, P interface {
 	return func(ctx context.Context, messages []delivery.Message) []delivery.Answer {
 		answers := make([]delivery.Answer, len(messages))
 		for i, m := range messages {
-			answers[i] = one(a, m.CloudEvent.Context(ctx), m, P(new(E)), handle)
+			answers[i] = one(m.CloudEvent.Context(ctx), a.Log, m, P(new(E)), handle)
 		}
 		return answers
 	}
 }
 
-func one[P event.Event](a *API, ctx context.Context, m delivery.Message, e P, handle func(context.Context, P) error) delivery.Answer {
+func one[P event.Event](ctx context.Context, log *zap.Logger, m delivery.Message, e P, handle func(context.Context, P) error) delivery.Answer {
 	err := decode(m, e)
 	if err == nil {
 		err = handle(ctx, e)
@@ -53,10 +53,10 @@ func one[P event.Event](a *API, ctx context.Context, m delivery.Message, e P, ha
 	case err == nil:
 		return delivery.Succeeded(id, "")
 	case dropped:
-		a.Log.Error("an event was refused for good", fields...)
+		log.Error("an event was refused for good", fields...)
 		return delivery.Dropped(id, err.Error())
 	default:
-		a.Log.Warn("an event could not be handled now", fields...)
+		log.Warn("an event could not be handled now", fields...)
 		return delivery.Retried(id, err)
 	}
 }

@@ -97,7 +97,8 @@ func (s *Store) Snapshot() *event.Snapshot {
 	return &event.Snapshot{Kind: event.KindStore, Version: s.Version, Store: &event.StoreState{
 		StoreCode: s.StoreCode, StoreName: s.Settings.Name, TimeZone: s.Settings.TimeZone, Language: s.Settings.Language,
 		Currency: s.Settings.Currency, InvoiceRegistrationNumber: s.Settings.InvoiceRegistrationNumber,
-		ReceiptHeaders: s.Settings.ReceiptHeaders, ReceiptFooters: s.Settings.ReceiptFooters, IsActive: s.IsActive,
+		ReceiptHeaders: s.Settings.ReceiptHeaders, ReceiptFooters: s.Settings.ReceiptFooters,
+		ReceiptWidth: s.Settings.ReceiptWidth, IsActive: s.IsActive,
 	}}
 }
 
