@@ -1,4 +1,4 @@
 package integration_test
 
 // sampleItems are codes of the sample catalogue that ships with the cart service.
-var sampleItems = []string{"4901", "4902"}
+var sampleItems = []string{"1001", "1003"}
