@@ -58,6 +58,7 @@ type (
 		InvoiceRegistrationNumber string   `json:"invoiceRegistrationNumber,omitempty"`
 		ReceiptHeaders            []string `json:"receiptHeaders,omitempty"`
 		ReceiptFooters            []string `json:"receiptFooters,omitempty"`
+		ReceiptWidth              int      `json:"receiptWidth,omitempty"` // columns
 	}
 	ProductAdded struct {
 		OrderID            string        `json:"orderId"`
