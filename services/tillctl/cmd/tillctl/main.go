@@ -17,8 +17,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := command.Run(ctx, os.Args[1:], command.World{
-		Out: os.Stdout, Err: os.Stderr, Clock: clockwork.NewRealClock(), Random: rand.Reader,
+		Program: os.Args[0], Out: os.Stdout, Err: os.Stderr, Watched: isTerminal(os.Stdout),
+		Clock: clockwork.NewRealClock(), Random: rand.Reader,
 	})
 	stop()
 	os.Exit(code)
+}
+
+// isTerminal tells a terminal window from a pipe or a file.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

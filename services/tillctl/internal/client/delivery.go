@@ -2,10 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/tillroll/tillroll/pkg/problem"
 )
 
 // Outbox is how far the events of one stream have come at one producer.
@@ -42,14 +45,20 @@ type DeliveryQuery struct {
 	Limit  int
 }
 
-// Deliveries of one terminal's events, oldest first.
+// Deliveries of one terminal's events, oldest first. There are none at a producer that does not know
+// the terminal yet.
 func (s *Service) Deliveries(ctx context.Context, terminalID string, q DeliveryQuery) (List[Delivery], error) {
 	query := url.Values{}
 	set(query, "status", q.Status)
 	setNumber(query, "from", q.From)
 	setNumber(query, "limit", uint64(max(q.Limit, 0)))
 	var list List[Delivery]
-	return list, s.get(ctx, path("terminals", terminalID, "deliveries"), query, &list)
+	err := s.get(ctx, path("terminals", terminalID, "deliveries"), query, &list)
+	var p *Problem
+	if errors.As(err, &p) && p.IsKind(problem.NotFound) {
+		err = nil
+	}
+	return list, err
 }
 
 // Redelivery says what is to be published again: of all streams of the tenant or of one terminal,
@@ -68,11 +77,12 @@ type Redelivered struct {
 
 // Redeliver publishes events again that the journal may have lost.
 func (s *Service) Redeliver(ctx context.Context, tenant string, r Redelivery) ([]Redelivered, error) {
-	var answer struct {
+	var answer struct { // the terminal service calls them streams, the cart service items
 		Streams []Redelivered `json:"streams"`
+		Items   []Redelivered `json:"items"`
 	}
 	_, err := s.do(ctx, call{method: http.MethodPost, path: path("tenants", tenant, "redeliver"), body: r}, &answer)
-	return answer.Streams, err
+	return append(answer.Streams, answer.Items...), err
 }
 
 func set(query url.Values, name, value string) {

@@ -34,7 +34,9 @@ session that does not add up, unsafe secrets).`
 
 // World is what a verb touches besides files and the network.
 type World struct {
+	Program  string // as it was called, for commands that are printed to be typed
 	Out, Err io.Writer
+	Watched  bool // Out is a terminal window
 	Clock    clockwork.Clock
 	Random   io.Reader
 }
@@ -55,6 +57,7 @@ type line struct {
 	Deliveries deliveriesVerb `cmd:"" group:"For operators:" help:"Show how far events have come on their way to the journal."`
 	Redeliver  redeliverVerb  `cmd:"" group:"For operators:" help:"Publish events again that a restored journal lacks."`
 
+	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
 	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
 	Token tokenVerb `cmd:"" group:"For the local stack:" help:"Print a token for an administrator, an auditor or a platform operator."`
 }

@@ -28,7 +28,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) run(args ...string) int {
-	return command.Run(context.Background(), args, command.World{Out: &w.out, Err: &w.err, Clock: w.clock, Random: rand.Reader})
+	return command.Run(context.Background(), args, command.World{Program: "tillctl", Out: &w.out, Err: &w.err, Clock: w.clock, Random: rand.Reader})
 }
 
 func TestTheExitCodeTellsWrongUse(t *testing.T) {
@@ -85,16 +85,16 @@ func TestTheDataFolderIsTheNearestOneUpwards(t *testing.T) {
 	require.NoError(t, os.MkdirAll(deep, 0o755))
 	t.Chdir(root)
 	w := newWorld(t)
-	require.Equal(t, 0, w.run("init"), w.err)
+	require.Equal(t, 0, w.run("init"), &w.err)
 	assert.FileExists(t, filepath.Join(root, ".tillroll", "keys", "issuer.jwk"))
 	t.Chdir(deep)
-	assert.Equal(t, 0, w.run("token", "--role", "platform"), w.err)
+	assert.Equal(t, 0, w.run("token", "--role", "platform"), &w.err)
 }
 
 func TestTheEnvironmentNamesTheDataFolder(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "d")
 	t.Setenv("TILLROLL_DATA", data)
 	w := newWorld(t)
-	require.Equal(t, 0, w.run("init"), w.err)
+	require.Equal(t, 0, w.run("init"), &w.err)
 	assert.FileExists(t, filepath.Join(data, "secrets", "broker.json"))
 }

@@ -13,7 +13,7 @@ import (
 func TestDeliveriesShowEveryStreamOfBothServices(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/deliveries": `{"items":[{"streamId":"acme-main-1","lastSequence":12,
-		"publishedThrough":11,"receivedThrough":9,"unconfirmed":3,"parked":1}],"total":1}`}, "deliveries", "--tenant", "acme"), w.err)
+		"publishedThrough":11,"receivedThrough":9,"unconfirmed":3,"parked":1}],"total":1}`}, "deliveries", "--tenant", "acme"), &w.err)
 	assert.Equal(t, ""+
 		"STREAM       SERVICE   MADE  PUBLISHED  RECEIVED  UNCONFIRMED  PARKED\n"+
 		"acme-main-1  cart        12         11         9            3       1\n"+
@@ -27,7 +27,7 @@ func TestDeliveriesOfATerminalAreListedOneByOne(t *testing.T) {
 		asked = r.URL.Query()
 		_, _ = io.WriteString(rw, `{"items":[{"sequence":3,"eventId":"e3","topic":"topic-tranlog","status":"parked","reason":"poison",
 			"recordedAt":"2026-04-01T09:00:00+09:00"}],"total":1}`)
-	}}, "deliveries", "--tenant", "acme", "--terminal", "acme-main-1", "--service", "cart", "--status", "parked", "--from", "2"), w.err)
+	}}, "deliveries", "--tenant", "acme", "--terminal", "acme-main-1", "--service", "cart", "--status", "parked", "--from", "2"), &w.err)
 	assert.Equal(t, url.Values{"status": {"parked"}, "from": {"2"}, "limit": {"50"}}, asked)
 	assert.Equal(t, ""+
 		"SERVICE  SEQUENCE  STATUS  RECORDED              TOPIC          EVENT ID  REASON\n"+
@@ -42,9 +42,9 @@ func TestRedeliverSaysFromWhere(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"streams":[{"streamId":"acme-main-1","fromSequence":5}]}`)
 	}
 	require.Equal(t, 0, w.against(t, services{"POST /api/v1/tenants/acme/redeliver": handler},
-		"redeliver", "--tenant", "acme", "--since", "2026-04-01T00:00:00Z"), w.err)
+		"redeliver", "--tenant", "acme", "--since", "2026-04-01T00:00:00Z"), &w.err)
 	require.Equal(t, 0, w.against(t, services{"POST /api/v1/tenants/acme/redeliver": handler},
-		"redeliver", "--tenant", "acme", "--from-sequence", "5", "--terminal", "acme-main-1", "--service", "terminal"), w.err)
+		"redeliver", "--tenant", "acme", "--from-sequence", "5", "--terminal", "acme-main-1", "--service", "terminal"), &w.err)
 	assert.Equal(t, []map[string]any{
 		{"since": "2026-04-01T00:00:00Z"}, {"since": "2026-04-01T00:00:00Z"},
 		{"fromSequence": 5.0, "terminalId": "acme-main-1"},

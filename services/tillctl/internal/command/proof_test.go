@@ -18,7 +18,7 @@ const goodStream = `{"streamId":"acme-main-1","storeCode":"main","terminalNo":1,
 func TestAJournalThatHoldsIsSaidToHold(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/verification": `{"holds":true,"streams":[` + goodStream + `],"strays":[]}`},
-		"verify", "--tenant", "acme"), w.err)
+		"verify", "--tenant", "acme"), &w.err)
 	assert.Equal(t, ""+
 		"STREAM       LINKS  FROM      EVENTS  CHAIN  LAST HASH\n"+
 		"acme-main-1      7  cart           4  holds  0123456789ab\n"+
@@ -42,7 +42,7 @@ func TestWhateverIsWrongWithAJournalIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			assert.Equal(t, 3, w.against(t, services{"GET /api/v1/tenants/acme/verification": test.answer}, "verify", "--tenant", "acme"), w.err)
+			assert.Equal(t, 3, w.against(t, services{"GET /api/v1/tenants/acme/verification": test.answer}, "verify", "--tenant", "acme"), &w.err)
 			assert.Contains(t, w.out.String(), test.says)
 			assert.NotContains(t, w.out.String(), "Nothing was changed")
 			w.out.Reset()
@@ -55,7 +55,7 @@ func TestStreamsShowWhatIsMissing(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/streams": `{"items":[{"streamId":"acme-main-1","chainSeq":6,"lastHash":"ab",
 		"producers":[{"producer":"cart","receivedThrough":9,"completeThrough":3,"missing":[[4,4],[6,7]]}]}],"total":1}`},
-		"streams", "--tenant", "acme"), w.err)
+		"streams", "--tenant", "acme"), &w.err)
 	assert.Equal(t, ""+
 		"STREAM       SERVICE  THROUGH  COMPLETE  MISSING  WHICH   LINKS  LAST HASH\n"+
 		"acme-main-1  cart           9         3        3  4, 6-7      6  ab\n", w.out.String())
@@ -72,7 +72,7 @@ func TestOneSessionIsReconciled(t *testing.T) {
 			assert.Equal(t, "businessDate=20260401&openCounter=1", r.URL.RawQuery)
 			_, _ = io.WriteString(rw, matching)
 		},
-	}, "reconcile", "--tenant", "acme", "--store", "main", "--date", "2026-04-01", "--terminal", "1", "--open-counter", "1"), w.err)
+	}, "reconcile", "--tenant", "acme", "--store", "main", "--date", "2026-04-01", "--terminal", "1", "--open-counter", "1"), &w.err)
 	assert.Equal(t, ""+
 		"TILL         DATE      OPENING  TRANSACTIONS  CASH MOVES  SALES CASH  EXPECTED  COUNTED  OVER/SHORT  STATE\n"+
 		"acme-main-1  20260401        1             5           2       43.20    113.20   113.20        0.00  matches\n", w.out.String())
@@ -90,7 +90,7 @@ func TestAllSessionsOfADayAreFoundByTheirOpenings(t *testing.T) {
 		"GET /api/v1/tenants/acme/stores/main/terminals/2/reconciliation": `{"terminalId":"acme-main-2","businessDate":"20260401","openCounter":4,
 			"state":"differs","logs":{"cartTransactionCount":4},"close":{"countedCash":50},
 			"differences":[{"field":"cartTransactionCount","logs":"4","close":"5"}]}`,
-	}, "reconcile", "--tenant", "acme", "--store", "main", "--date", "20260401"), w.err)
+	}, "reconcile", "--tenant", "acme", "--store", "main", "--date", "20260401"), &w.err)
 	assert.Contains(t, w.out.String(), "DIFFERS\n")
 	assert.Contains(t, w.out.String(), "DIFFERS  acme-main-2, 20260401, opening 4: cartTransactionCount is 4 by the logs and 5 by the close\n")
 }
@@ -98,7 +98,7 @@ func TestAllSessionsOfADayAreFoundByTheirOpenings(t *testing.T) {
 func TestADayWithoutSessionsIsNoDifference(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/stores/main/journals": `{"items":[],"total":0}`},
-		"reconcile", "--tenant", "acme", "--store", "main", "--date", "20260401"), w.err)
+		"reconcile", "--tenant", "acme", "--store", "main", "--date", "20260401"), &w.err)
 	assert.Contains(t, w.out.String(), "No till was opened then.")
 }
 
@@ -131,7 +131,7 @@ func TestTheQuarantineOfATenantAndOfThePlatform(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			assert.Equal(t, test.code, w.against(t, answers, append([]string{"quarantine"}, test.args...)...), w.err)
+			assert.Equal(t, test.code, w.against(t, answers, append([]string{"quarantine"}, test.args...)...), &w.err)
 			assert.Contains(t, w.out.String()+w.err.String(), test.says)
 		})
 	}
@@ -140,7 +140,7 @@ func TestTheQuarantineOfATenantAndOfThePlatform(t *testing.T) {
 func TestJSONOfAnythingCannotDriveTheTerminalWindow(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/quarantine/q1": "{\"id\":\"q1\",\"event\":\"\u009b31mred\"}"},
-		"quarantine", "show", "q1", "-o", "json"), w.err)
+		"quarantine", "show", "q1", "-o", "json"), &w.err)
 	assert.Contains(t, w.out.String(), `"\u009b31mred"`)
 	assert.NotContains(t, w.out.String(), "\u009b")
 }
@@ -151,12 +151,12 @@ func TestTenantsAreMadeAndListed(t *testing.T) {
 		assert.Equal(t, map[string]any{"tenantId": "acme", "tenantName": "Acme Ltd"}, body(t, r))
 		rw.WriteHeader(201)
 		_, _ = io.WriteString(rw, `{"tenantId":"acme","tenantName":"Acme Ltd","isActive":true}`)
-	}}, "tenants", "create", "acme", "--name", "Acme Ltd"), w.err)
+	}}, "tenants", "create", "acme", "--name", "Acme Ltd"), &w.err)
 	assert.Equal(t, "Made tenant acme, Acme Ltd.\n", w.out.String())
 
 	w.out.Reset()
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants": `{"items":[{"tenantId":"acme","tenantName":"Acme Ltd","isActive":false}],"total":1}`},
-		"tenants", "list"), w.err)
+		"tenants", "list"), &w.err)
 	assert.Equal(t, "TENANT  NAME      STATE\nacme    Acme Ltd  disabled\n", w.out.String())
 }
 

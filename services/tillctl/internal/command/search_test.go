@@ -26,7 +26,7 @@ func TestASearchSendsItsFiltersAndPrintsATable(t *testing.T) {
 	}}, "search", "--tenant", "acme", "--store", "main", "--date", "20260401-20260430", "--receipt", "100-", "--transaction", "7",
 		"--generated", "20260401", "--amount-to", "-0.50", "--type", "sales,401", "--terminal", "1-5,9", "--staff", "101",
 		"--sort", "amount:desc", "tea", "green tea")
-	require.Equal(t, 0, code, w.err)
+	require.Equal(t, 0, code, &w.err)
 	assert.Equal(t, url.Values{
 		"businessDateFrom": {"20260401"}, "businessDateTo": {"20260430"}, "receiptNoFrom": {"100"},
 		"transactionNoFrom": {"7"}, "transactionNoTo": {"7"}, "generateDateFrom": {"2026-04-01"}, "generateDateTo": {"2026-04-01"},
@@ -52,7 +52,7 @@ func TestASearchOfEverythingGoesFromPageToPageByCursor(t *testing.T) {
 		}
 		fmt.Fprintf(rw, `{"items":[%s],"total":211,"totalIsLowerBound":false,"skip":0,"limit":100,"nextCursor":%s}`, items, next)
 	}}, "search", "--tenant", "acme", "--limit", "0", "--skip", "10", "-o", "json")
-	require.Equal(t, 0, code, w.err)
+	require.Equal(t, 0, code, &w.err)
 	assert.Equal(t, []string{"limit=100&skip=10", "cursor=c1&limit=100", "cursor=c2&limit=100"}, asked)
 	assert.Equal(t, 201, strings.Count(w.out.String(), `"later": true`), "JSON is what the service answered, in full")
 	assert.True(t, json.Valid(w.out.Bytes()))
@@ -68,7 +68,7 @@ func TestASearchAsksForNoMoreThanItsLimit(t *testing.T) {
 			n = 20
 		}
 		fmt.Fprintf(rw, `{"items":[%s],"total":211,"limit":100,"nextCursor":"c"}`, strings.TrimSuffix(strings.Repeat(saleJSON+",", n), ","))
-	}}, "search", "--tenant", "acme", "--limit", "120"), w.err)
+	}}, "search", "--tenant", "acme", "--limit", "120"), &w.err)
 	assert.Equal(t, []string{"limit=100", "cursor=c&limit=20"}, asked)
 	assert.Contains(t, w.out.String(), "1 to 120 of 211. See further ones with --skip 120.")
 }
@@ -77,14 +77,14 @@ func TestMoreThanIsShownIsSaid(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{
 		"GET /api/v1/tenants/acme/journals": `{"items":[` + saleJSON + `],"total":10000,"totalIsLowerBound":true,"skip":0,"limit":1}`,
-	}, "search", "--tenant", "acme", "--limit", "1"), w.err)
+	}, "search", "--tenant", "acme", "--limit", "1"), &w.err)
 	assert.Contains(t, w.out.String(), "1 to 1 of more than 10000. See further ones with --skip 1.")
 }
 
 func TestNothingFoundIsNoError(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals": `{"items":[],"total":0,"skip":0,"limit":50}`},
-		"search", "--tenant", "acme", "nothing"), w.err)
+		"search", "--tenant", "acme", "nothing"), &w.err)
 	assert.Equal(t, "Nothing found.\n", w.out.String())
 }
 
@@ -100,11 +100,11 @@ func TestASearchThatCannotBeMeantIsWrongUse(t *testing.T) {
 
 func TestAnEntryIsDrawnAsItsReceipt(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals/0196": saleJSON}, "show", "--tenant", "acme", "0196"), w.err)
+	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals/0196": saleJSON}, "show", "--tenant", "acme", "0196"), &w.err)
 	assert.Contains(t, w.out.String(), "Till         acme, store main, terminal 1\n")
 	assert.Contains(t, w.out.String(), "│ 領 収 証                         │\n")
 
 	w.out.Reset()
-	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals/0196": saleJSON}, "show", "--tenant", "acme", "0196", "--journal"), w.err)
+	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals/0196": saleJSON}, "show", "--tenant", "acme", "0196", "--journal"), &w.err)
 	assert.Contains(t, w.out.String(), "│ J   ")
 }

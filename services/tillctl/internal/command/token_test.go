@@ -15,9 +15,9 @@ import (
 
 func TestATokenIsPrintedAloneAndVerifies(t *testing.T) {
 	w, data := newWorld(t), t.TempDir()
-	require.Equal(t, 0, w.run("init", "--data", data), w.err)
+	require.Equal(t, 0, w.run("init", "--data", data), &w.err)
 	w.out.Reset()
-	require.Equal(t, 0, w.run("token", "--role", "auditor", "--tenant", "acme", "--life", "2h", "--subject", "alice", "--data", data), w.err)
+	require.Equal(t, 0, w.run("token", "--role", "auditor", "--tenant", "acme", "--life", "2h", "--subject", "alice", "--data", data), &w.err)
 	token, rest, _ := strings.Cut(w.out.String(), "\n")
 	assert.Empty(t, rest)
 
@@ -37,7 +37,7 @@ func TestATokenIsPrintedAloneAndVerifies(t *testing.T) {
 func TestAPlatformOperatorNeedsNoTenantAndASubjectIsFound(t *testing.T) {
 	w, data := newWorld(t), t.TempDir()
 	require.Equal(t, 0, w.run("init", "--data", data))
-	require.Equal(t, 0, w.run("token", "--role", "platform", "--data", data), w.err)
+	require.Equal(t, 0, w.run("token", "--role", "platform", "--data", data), &w.err)
 }
 
 func TestWithoutAKeyATokenSaysWhatToRun(t *testing.T) {
