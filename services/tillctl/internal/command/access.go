@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,6 +24,9 @@ type access struct {
 
 // connect prepares to ask the services as p, or as the bearer of the token that was given.
 func (a access) connect(w World, data dataFolder, p auth.Principal) (client.Stack, error) {
+	if p.TenantID == "" && p.Role != auth.Platform {
+		return client.Stack{}, misuse{errors.New("--tenant is empty: name the tenant"), ""}
+	}
 	where, err := client.Where{
 		Given: map[string]string{
 			client.TerminalService: a.TerminalURL, client.CartService: a.CartURL, client.JournalService: a.JournalURL,
@@ -42,12 +46,12 @@ func (a access) connect(w World, data dataFolder, p auth.Principal) (client.Stac
 	return client.Connect(where, client.Bearer(token), w.Clock), nil
 }
 
-// code is a tenant's or store's code.
+// code is a tenant's or store's code. Empty, as of a variable that is not set, counts as not given.
 type code string
 
 // UnmarshalText is called by the parser.
 func (c *code) UnmarshalText(text []byte) error {
-	if !identity.ValidCode(string(text)) {
+	if len(text) > 0 && !identity.ValidCode(string(text)) {
 		return fmt.Errorf("%q is no code of a tenant or store: it must match %s", text, identity.CodePattern)
 	}
 	*c = code(text)

@@ -164,7 +164,8 @@ func TestHalfARequestForProofIsWrongUse(t *testing.T) {
 	for _, args := range [][]string{
 		{"verify"}, {"streams"}, {"reconcile", "--tenant", "a"}, {"reconcile", "--tenant", "a", "--store", "s", "--date", "1 April"},
 		{"reconcile", "--tenant", "a", "--store", "s", "--date", "20260401", "--open-counter", "1"},
-		{"quarantine"}, {"quarantine", "show"}, {"tenants", "create", "Ä"},
+		{"quarantine"}, {"quarantine", "show"}, {"tenants", "create", "Ä"}, {"tenants", "create", ""},
+		{"verify", "--tenant", ""}, {"reconcile", "--tenant", "a", "--store", "", "--date", "20260401"},
 	} {
 		assert.Equal(t, 2, newWorld(t).run(args...), args)
 	}

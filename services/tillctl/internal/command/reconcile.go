@@ -39,6 +39,9 @@ was away, is no difference.`
 
 // Validate is called by the parser.
 func (v reconcileVerb) Validate() error {
+	if v.Store == "" {
+		return errors.New("--store is empty: name the store")
+	}
 	if v.OpenCounter != 0 && v.Terminal == 0 {
 		return errors.New("--open-counter counts the openings of one terminal: add --terminal NO")
 	}

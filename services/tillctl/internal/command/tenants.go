@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tillroll/tillroll/pkg/auth"
@@ -30,6 +31,9 @@ func (tenantsCreate) Help() string {
 
 // Run the verb.
 func (v tenantsCreate) Run(ctx context.Context, w World, data dataFolder) error {
+	if v.Code == "" {
+		return misuse{errors.New("the code of the tenant is empty"), ""}
+	}
 	stack, err := v.connect(w, data, platformOperator)
 	if err != nil {
 		return err

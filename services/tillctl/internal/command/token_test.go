@@ -38,6 +38,7 @@ func TestAPlatformOperatorNeedsNoTenantAndASubjectIsFound(t *testing.T) {
 	w, data := newWorld(t), t.TempDir()
 	require.Equal(t, 0, w.run("init", "--data", data))
 	require.Equal(t, 0, w.run("token", "--role", "platform", "--data", data), &w.err)
+	require.Equal(t, 0, w.run("token", "--role", "platform", "--tenant", "", "--data", data), &w.err)
 }
 
 func TestWithoutAKeyATokenSaysWhatToRun(t *testing.T) {
