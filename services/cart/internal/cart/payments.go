@@ -1,0 +1,142 @@
+package cart
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/problem"
+)
+
+// Types of payment method. Only cash gives change.
+const (
+	PaymentCash     = "cash"
+	PaymentCashless = "cashless"
+	PaymentOther    = "other"
+)
+
+// PaymentTypes are all of them.
+var PaymentTypes = []string{PaymentCash, PaymentCashless, PaymentOther}
+
+// Method is a payment method of the catalogue.
+type Method struct {
+	Code string
+	Type string
+	Name string
+}
+
+// Tender is a payment to be made. Detail is a reference such as an approval code.
+type Tender struct {
+	Method  Method
+	Deposit money.Decimal
+	Detail  string
+}
+
+// Subtotal ends item entry. It fails with problem.InvalidOperation, also when no line is left to be
+// sold: such a cart is cancelled, not billed.
+func (c Cart) Subtotal() (Decision, error) {
+	if err := c.may(OpSubtotal); err != nil {
+		return Decision{}, err
+	}
+	if len(c.LiveLines()) == 0 {
+		return Decision{}, problem.InvalidOperation.New("the cart has no line that is not cancelled").WithHint("Add an item, or cancel the cart.")
+	}
+	return c.decide(event.OrderSubtotalled{OrderID: c.ID})
+}
+
+// Pay takes payments, all or none. It fails with problem.InvalidOperation, problem.Invalid,
+// BalanceZero, DepositTooLarge or CartFull.
+func (c Cart) Pay(tenders []Tender) (Decision, error) {
+	if err := c.may(OpPay); err != nil {
+		return Decision{}, err
+	}
+	if n := len(c.Payments) + len(tenders); n > MaxPayments {
+		return Decision{}, CartFull.New("the cart would have %d payments, at most %d are possible", n, MaxPayments)
+	}
+	events := make([]event.Payload, len(tenders))
+	balance, handedOver := c.Totals.Balance, c.Totals.Deposit
+	for i, t := range tenders {
+		amount, err := t.amount(balance, c.Currency)
+		if err != nil {
+			return Decision{}, InEntry(i, "amount", err)
+		}
+		if handedOver = handedOver.Add(t.Deposit); handedOver.Cmp(maxTotal) > 0 {
+			return Decision{}, InEntry(i, "amount", CartFull.New("%s would be handed over, at most %s is possible", handedOver, maxTotal))
+		}
+		balance = balance.Sub(amount)
+		events[i] = event.PaymentTendered{
+			OrderID: c.ID, PaymentType: t.Method.Type, Amount: amount, PaymentNo: len(c.Payments) + i + 1,
+			PaymentCode: t.Method.Code, Deposit: t.Deposit, Description: t.Method.Name, Detail: t.Detail,
+		}
+	}
+	return c.decide(events...)
+}
+
+// amount is what of the deposit pays a balance.
+func (t Tender) amount(balance money.Decimal, currency money.Currency) (money.Decimal, error) {
+	if t.Deposit.Sign() <= 0 || t.Deposit.Cmp(maxTotal) > 0 {
+		return money.Zero, invalid("amount", "range", fmt.Sprintf("must be more than 0 and at most %s", maxTotal))
+	}
+	if err := currency.Check(t.Deposit); err != nil {
+		return money.Zero, invalid("amount", "currency", err.Error())
+	}
+	if holdsCardNumber(t.Detail) {
+		return money.Zero, invalid("detail", "card-number", "must not hold a card number: send the payment provider's token or approval code")
+	}
+	if balance.IsZero() {
+		return money.Zero, BalanceZero.New("the balance is 0")
+	}
+	if t.Deposit.Cmp(balance) <= 0 {
+		return t.Deposit, nil
+	}
+	if t.Method.Type != PaymentCash {
+		return money.Zero, DepositTooLarge.New("%s is more than the balance of %s, and %s gives no change", t.Deposit, balance, t.Method.Name)
+	}
+	return balance, nil
+}
+
+// ResumeItemEntry goes back from paying to entering items; all payments are released. It fails with
+// problem.InvalidOperation.
+func (c Cart) ResumeItemEntry() (Decision, error) {
+	if err := c.may(OpResumeItemEntry); err != nil {
+		return Decision{}, err
+	}
+	return c.decide(append(c.releases(), event.OrderEntryResumed{OrderID: c.ID})...)
+}
+
+// releases gives back every payment.
+func (c Cart) releases() []event.Payload {
+	var events []event.Payload
+	for _, p := range c.Payments {
+		events = append(events, event.PaymentReleased{OrderID: c.ID, PaymentNo: p.No})
+	}
+	return events
+}
+
+// holdsCardNumber finds 13 to 19 digits that pass the check of card numbers (ISO/IEC 7812), in any
+// grouping by spaces and dashes. Card numbers are never accepted, stored or logged.
+func holdsCardNumber(s string) bool {
+	groups := strings.FieldsFunc(s, func(r rune) bool { return r != ' ' && r != '-' && (r < '0' || r > '9') })
+	for _, group := range groups {
+		digits := strings.NewReplacer(" ", "", "-", "").Replace(group)
+		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
+			return true
+		}
+	}
+	return false
+}
+
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
