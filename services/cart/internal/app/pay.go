@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/services/cart/internal/cart"
+)
+
+// PaymentEntry is a payment as the till enters it. Detail is a reference such as an approval code.
+type PaymentEntry struct {
+	Code   string
+	Amount money.Decimal
+	Detail string
+}
+
+// Subtotal ends item entry; see cart.Subtotal.
+func (a *App) Subtotal(ctx context.Context, in Command) (cart.Cart, error) {
+	return a.change(ctx, in, func(_ context.Context, c cart.Cart) (cart.Decision, error) { return c.Subtotal() })
+}
+
+// ResumeItemEntry goes back to entering items and releases the payments; see cart.ResumeItemEntry.
+func (a *App) ResumeItemEntry(ctx context.Context, in Command) (cart.Cart, error) {
+	return a.change(ctx, in, func(_ context.Context, c cart.Cart) (cart.Decision, error) { return c.ResumeItemEntry() })
+}
+
+// Pay takes payments, all or none. Beside what cart.Pay fails with, it fails with cart.NotFound and
+// cart.PaymentUnknown.
+func (a *App) Pay(ctx context.Context, in Command, entries []PaymentEntry) (cart.Cart, error) {
+	return a.change(ctx, in, func(ctx context.Context, c cart.Cart) (cart.Decision, error) {
+		tenders := make([]cart.Tender, len(entries))
+		for i, e := range entries {
+			method, err := a.Catalogue.Method(ctx, shopOf(c), e.Code)
+			if err != nil {
+				return cart.Decision{}, cart.InEntry(i, "paymentCode", err)
+			}
+			tenders[i] = cart.Tender{Method: method, Deposit: e.Amount, Detail: e.Detail}
+		}
+		return c.Pay(tenders)
+	})
+}
