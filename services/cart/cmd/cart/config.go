@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/service"
+	"github.com/tillroll/tillroll/services/cart/internal/register"
+)
+
+// config of the service, from the environment.
+type config struct {
+	service.Settings
+	StateStore   string        `env:"TILLROLL_STATESTORE" envDefault:"statestore"`
+	Catalog      string        `env:"TILLROLL_CATALOG"` // a file; empty: the embedded sample
+	ReceiptFirst int64         `env:"TILLROLL_RECEIPT_FIRST" envDefault:"1"`
+	ReceiptLast  int64         `env:"TILLROLL_RECEIPT_LAST" envDefault:"999999"`
+	ResendAfter  time.Duration `env:"TILLROLL_RESEND_AFTER" envDefault:"5s"`
+	Retention    time.Duration `env:"TILLROLL_OUTBOX_RETENTION" envDefault:"336h"`
+}
+
+// maxReceiptNo is what fits onto a receipt.
+const maxReceiptNo = 999_999_999
+
+// Check implements service.Checker.
+func (c *config) Check() []service.Finding {
+	f := c.Settings.Check()
+	if c.ReceiptFirst < 1 || c.ReceiptLast <= c.ReceiptFirst || c.ReceiptLast > maxReceiptNo {
+		f = append(f, service.Finding{
+			Message: fmt.Sprintf("TILLROLL_RECEIPT_FIRST is %d and TILLROLL_RECEIPT_LAST is %d", c.ReceiptFirst, c.ReceiptLast),
+			Explain: fmt.Sprintf("Receipt numbers run from the first to the last and start again; give a range inside 1 to %d.", maxReceiptNo),
+		})
+	}
+	if c.ResendAfter < 100*time.Millisecond {
+		f = append(f, service.Finding{
+			Message: fmt.Sprintf("TILLROLL_RESEND_AFTER is %s", c.ResendAfter),
+			Explain: "The journal needs at least 100ms to confirm an event before it is published again.",
+		})
+	}
+	if c.Retention < time.Hour {
+		f = append(f, service.Finding{
+			Message: fmt.Sprintf("TILLROLL_OUTBOX_RETENTION is %s", c.Retention),
+			Explain: "Confirmed events must stay at least as long as the time between two backups of the journal, or a restored journal misses them.",
+		})
+	}
+	return f
+}
+
+// receipts is the range of receipt numbers.
+func (c *config) receipts() register.Range {
+	return register.Range{First: c.ReceiptFirst, Last: c.ReceiptLast}
+}
+
+// relay is the default with what the environment says.
+func (c *config) relay() outbox.RelayConfig {
+	r := outbox.DefaultRelay
+	r.ResendAfter, r.Retention = c.ResendAfter, c.Retention
+	return r
+}

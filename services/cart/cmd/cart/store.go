@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/service"
+	"github.com/tillroll/tillroll/pkg/state"
+	"github.com/tillroll/tillroll/pkg/state/daprstate"
+)
+
+// storeRetry is the pause while the state store is not there yet.
+const storeRetry = 500 * time.Millisecond
+
+// openStore gives the state store once it answers and has proven that its transactions are atomic: a sale is
+// written as a whole or not at all.
+func openStore(ctx context.Context, s *service.Service, component string) (state.Store, error) {
+	store := daprstate.New(s.Dapr, component)
+	for waiting := false; ; waiting = true {
+		err := store.Check(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, state.ErrUnavailable) {
+			return nil, err
+		}
+		if !waiting {
+			s.Log.Info("waiting for the state store", zap.String("component", component), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("stopped while waiting for the state store: %w", err)
+		case <-time.After(storeRetry):
+		}
+	}
+	s.Ready("state store", func(ctx context.Context) error {
+		_, err := state.Get(ctx, store, outbox.IndexKey("readiness"))
+		return err
+	})
+	return store, nil
+}
