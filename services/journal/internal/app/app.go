@@ -1,0 +1,101 @@
+// Package app is what the journal service does, one use case a file: take events in (ingest.go),
+// tell their publishers (status.go), keep and replay what could not be stored (quarantine.go,
+// waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
+// sessions against their close (reconcile.go), prove that nothing was changed (verify.go).
+//
+// It declares the ports that it needs (ports.go) and knows neither HTTP nor any database.
+package app
+
+import (
+	"context"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// Config is what the service is made of.
+type Config struct {
+	Store     Store
+	Hints     Hints
+	Publisher Publisher
+	Clock     clockwork.Clock
+	NewID     func() string
+	Log       *zap.Logger
+	Metrics   prometheus.Registerer
+	Tracer    trace.Tracer
+}
+
+// App is the service.
+type App struct {
+	Ingest     *Ingest
+	Quarantine *Aside
+	Tenants    *Tenants
+	Search     *Search
+	Orders     *Orders
+	Sessions   *Sessions
+	Proof      *Proof
+	Terminals  *Terminals
+
+	committer *committer
+	reporter  *reporter
+	hints     *hints
+	waiting   *waiting
+	metrics   *metrics
+	store     Store
+}
+
+// New wires the use cases.
+func New(c Config) *App {
+	m := newMetrics(c.Metrics)
+	a := &App{metrics: m, store: c.Store}
+	a.hints = newHints(c.Hints, c.Clock, c.Log, m)
+	a.reporter = &reporter{
+		store: c.Store, publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log, metrics: m,
+		pending: map[lane]note{}, wake: make(chan struct{}, 1),
+	}
+	a.committer = newCommitter(c.Store, c.Tracer, m)
+	asker := &asker{publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log}
+	a.waiting = &waiting{store: c.Store, clock: c.Clock, log: c.Log, wake: make(chan struct{}, 1)}
+	a.Tenants = &Tenants{store: c.Store, waiting: a.waiting, log: c.Log}
+	a.Ingest = &Ingest{
+		store: c.Store, committer: a.committer, hints: a.hints, reporter: a.reporter, tenants: a.Tenants, waiting: a.waiting,
+		asker: asker, poison: newPoison(), clock: c.Clock, newID: c.NewID, log: c.Log, tracer: c.Tracer, metrics: m,
+		decode: journal.Decode, generations: map[lane]int{},
+	}
+	a.waiting.ingest = a.Ingest
+	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, clock: c.Clock, log: c.Log}
+	a.Search = &Search{store: c.Store}
+	a.Orders = &Orders{store: c.Store}
+	a.Sessions = &Sessions{store: c.Store}
+	a.Proof = newProof(c.Store, c.Clock)
+	a.Terminals = &Terminals{store: c.Store}
+	return a
+}
+
+// Part is something that runs beside the requests until its context ends.
+type Part struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
+
+// Parts of the service. Their contexts end after the last request; then status messages that are
+// still due go out.
+func (a *App) Parts() []Part {
+	return []Part{
+		{"status messages", a.reporter.run},
+		{"processed marks", a.hints.run},
+		{"waiting tenants", a.waiting.run},
+		{"quarantine depth", a.watchDepth},
+	}
+}
+
+// Drain waits for commits that go on although nobody waits for them any more. It goes before closing
+// the store.
+func (a *App) Drain() error {
+	a.committer.drain()
+	return nil
+}

@@ -1,0 +1,42 @@
+package app
+
+import (
+	"context"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// Doors for tests into what runs by itself in the service.
+
+// Flush tells publishers now what they are due to be told.
+func Flush(ctx context.Context, a *App) error { return a.reporter.flush(ctx) }
+
+// Report runs the reporter until ctx ends.
+func Report(ctx context.Context, a *App) error { return a.reporter.run(ctx) }
+
+// WriteMarks writes the processed marks that wait.
+func WriteMarks(a *App) { a.hints.writeRest() }
+
+// Sweep stores what waits for tenants that exist.
+func Sweep(ctx context.Context, a *App) error { return a.waiting.sweep(ctx) }
+
+// DecodeWith replaces the decoder.
+func DecodeWith(a *App, decode func(topic string, data []byte) (*journal.Record, error)) {
+	a.Ingest.decode = decode
+}
+
+// WaitingJobs counts the deliveries that wait for a tenant's next commit.
+func WaitingJobs(a *App, tenant string) int {
+	a.committer.mu.Lock()
+	defer a.committer.mu.Unlock()
+	return len(a.committer.waiting[tenant])
+}
+
+// Limits that tests need to reach.
+const (
+	PoisonAfter  = poisonAfter
+	StatusRanges = statusRanges
+	MarkLife     = markLife
+	AskEvery     = askEvery
+	BreakerTrips = breakerTrips
+)

@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/state"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// Errors of the store. Everything else that it fails with is a programming error.
+var (
+	// ErrUnknownTenant says that the tenant was never provisioned.
+	ErrUnknownTenant = errors.New("store: tenant not provisioned")
+	// ErrNotFound says that there is no such entry, item or copy.
+	ErrNotFound = errors.New("store: not found")
+	// ErrTooWide says that a search would have to look at too much.
+	ErrTooWide = errors.New("store: search too wide")
+	// ErrUnavailable is a passing fault, whoever's: nothing was stored, or it is not known whether it
+	// was. The same call may work later.
+	ErrUnavailable = errors.New("store: unavailable")
+	// ErrDamaged says that what was stored cannot be read back.
+	ErrDamaged = errors.New("store: damaged")
+	// ErrRefused says that the store will never take this, whatever the time: the fault is the
+	// event's own.
+	ErrRefused = errors.New("store: refused")
+)
+
+// Outcome is what became of one event of a commit.
+type Outcome int
+
+// The outcomes.
+const (
+	Stored  Outcome = iota + 1 // it is in the journal now
+	Repeat                     // it was there before, with the same content
+	Changed                    // its id was there before, with other content
+)
+
+func (o Outcome) String() string {
+	return [...]string{"", "stored", "repeat", "changed"}[o]
+}
+
+// Store keeps the journal. Both adapters pass the suite in storetest. All of it is safe for
+// concurrent use, and every call but Provision fails with ErrUnknownTenant for a tenant that was not
+// provisioned, and with ErrUnavailable when the database does not answer.
+type Store interface {
+	Recorder
+	Reader
+	Quarantine
+	// Ping tells whether the database can be read and written now.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Recorder is how events get in. Nothing that is in is ever changed or removed.
+type Recorder interface {
+	// Provision makes all that a tenant needs, and mends what of it is missing. It tells whether the
+	// tenant is new.
+	Provision(ctx context.Context, tenant string) (created bool, err error)
+	// Tenants lists the provisioned tenants in order.
+	Tenants(ctx context.Context) ([]string, error)
+	// Commit stores records of one tenant in one transaction, each completely (event id, log, entry,
+	// chain link, progress, and the copy of a snapshot), and says of each what became of it. When it
+	// fails nothing of any was stored, or, with ErrUnavailable, nobody knows; to commit them again is
+	// always right. It fails with ErrRefused when one of the records can never be stored.
+	Commit(ctx context.Context, tenant string, records []*journal.Record) ([]Outcome, error)
+	// Known gives the content hashes of those of the events that are stored.
+	Known(ctx context.Context, tenant string, eventIDs []string) (map[string]journal.Hash, error)
+}
+
+// Reader is how the journal is read.
+type Reader interface {
+	// Search gives one page. Keywords are not its business: see Each. It fails with ErrNotFound when
+	// there is no entry q.After, and with ErrTooWide.
+	Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error)
+	// Each calls visit with the entries that fulfil q, its keywords, page and After apart, in order,
+	// until visit returns false. It fails with ErrTooWide as Search does.
+	Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error
+	// Entry gives one entry by its event's id, or ErrNotFound.
+	Entry(ctx context.Context, tenant, eventID string) (*journal.Listed, error)
+	// Order gives the business events of one order by time, and the entries of its transactions.
+	Order(ctx context.Context, tenant, orderID string) ([]*event.Business, []journal.Listed, error)
+	// Session gives the logs of one session, each kind by sequence; all are empty when there are none.
+	Session(ctx context.Context, tenant string, key journal.SessionKey) (*journal.Session, error)
+	// Progress gives what of one producer's sequence in a stream is stored; empty when nothing is.
+	Progress(ctx context.Context, stream identity.Stream, producer string) (journal.Progress, error)
+	// Streams lists the streams of a tenant by id, with their heads and progress.
+	Streams(ctx context.Context, tenant string) ([]journal.StreamState, error)
+	// Walk reads everything of a tenant in one consistent view. It ends with the first error that one
+	// of the walker's functions returns, and fails with it.
+	Walk(ctx context.Context, tenant string, w Walker) error
+	// Terminal gives the newest snapshot of a terminal, or ErrNotFound.
+	Terminal(ctx context.Context, terminalID string) (*event.Snapshot, error)
+	// Stores gives the newest snapshots of a tenant's stores, by store code.
+	Stores(ctx context.Context, tenant string) ([]*event.Snapshot, error)
+}
+
+// Walker is called with every stream of a tenant, after it with each of its links in the order of
+// their places, and at last with everything stored that no link covers.
+type Walker struct {
+	Stream func(journal.StreamState) error
+	Link   func(*journal.Stored) error
+	Stray  func(where, id string) error
+}
+
+// Quarantine keeps what could not be stored.
+type Quarantine interface {
+	// Put keeps items, all or none. What is kept already (the same tenant, event id and content hash)
+	// is counted again; a replayed one is open again, and the journal's own reason replaces a dead
+	// letter's.
+	Put(ctx context.Context, items []*journal.Quarantined) error
+	// Item gives one item, or ErrNotFound.
+	Item(ctx context.Context, id string) (*journal.Quarantined, error)
+	// Items lists what q asks for, newest last, without the events themselves, and counts all of it.
+	Items(ctx context.Context, q QuarantineQuery) (items []*journal.Quarantined, total int, err error)
+	// Resolve closes an open item. It tells whether the item was open.
+	Resolve(ctx context.Context, id string, r Resolution) (closed bool, err error)
+	// Fates gives what of a producer's stream lies open, and which sequences were discarded.
+	Fates(ctx context.Context, stream identity.Stream, producer string) (open []event.FailedEvent, discarded []uint64, err error)
+	// Waiting lists at most limit open items of a tenant that wait for the tenant, with their events,
+	// beginning after the item with the id after.
+	Waiting(ctx context.Context, tenant, after string, limit int) ([]*journal.Quarantined, error)
+	// WaitingFor lists the tenants that open items wait for.
+	WaitingFor(ctx context.Context) ([]string, error)
+	// Depth counts the open items.
+	Depth(ctx context.Context) (int, error)
+}
+
+// QuarantineQuery says which items are wanted.
+type QuarantineQuery struct {
+	TenantID string // "": those that belong to no tenant
+	State    journal.QuarantineState
+	Reason   journal.Reason // "": any
+	Skip     int
+	Limit    int
+}
+
+// Resolution is how an item ends.
+type Resolution struct {
+	State journal.QuarantineState
+	By    string
+	Why   string
+	At    time.Time
+}
+
+// Publisher sends events; cloudevent.Publisher is one.
+type Publisher interface {
+	// Publish sends messages in order and tells how many, counted from the front, went out.
+	Publish(ctx context.Context, topic string, messages []outbox.Message) (int, error)
+}
+
+// Hints is where processed events are marked; any state store will do, since nobody relies on it.
+type Hints = state.Store

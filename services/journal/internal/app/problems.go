@@ -1,0 +1,57 @@
+package app
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tillroll/tillroll/pkg/problem"
+)
+
+// The journal's own problems; the numbers to 410105 are those of the journal model.
+var (
+	EntryNotFound = &problem.Kind{Code: 410001, Status: http.StatusNotFound, Name: "journal-entry-not-found",
+		Title: "There is no such journal entry", Hint: "Check the journal id; what was sold seconds ago may still be on its way."}
+	BadSearch = &problem.Kind{Code: 410002, Status: http.StatusUnprocessableEntity, Name: "journal-search-invalid",
+		Title: "The search cannot be understood", Hint: "Mend the parameters named in errors."}
+	SearchTooWide = &problem.Kind{Code: 410004, Status: http.StatusUnprocessableEntity, Name: "journal-search-too-wide",
+		Title: "The search would read too much", Hint: "Add a filter that leaves less to read: businessDateFrom and businessDateTo, a store, terminalNo, or receiptNoFrom and receiptNoTo."}
+	EntryDamaged = &problem.Kind{Code: 410007, Status: http.StatusInternalServerError, Name: "journal-data-damaged",
+		Title: "Stored data cannot be read", Hint: "Ask the operator to verify the tenant's journal and to restore it from its backup if it is damaged."}
+	TenantUnknown = &problem.Kind{Code: 410008, Status: http.StatusNotFound, Name: "journal-tenant-not-found",
+		Title: "The journal has no such tenant", Hint: "Check the tenant in the path; a platform operator makes a tenant's journal with POST /api/v1/tenants."}
+	OrderNotFound = &problem.Kind{Code: 410009, Status: http.StatusNotFound, Name: "journal-order-not-found",
+		Title: "Nothing is known of this order", Hint: "Check the order id: it is the cart's id."}
+	QuarantineNotFound = &problem.Kind{Code: 410010, Status: http.StatusNotFound, Name: "quarantine-item-not-found",
+		Title: "There is no such quarantined event", Hint: "List the quarantine for the ids that there are."}
+	QuarantineClosed = &problem.Kind{Code: 410011, Status: http.StatusConflict, Name: "quarantine-item-closed",
+		Title: "This quarantined event was dealt with before", Hint: "Show it to see how; nothing is left to do."}
+	ReplayRefused = &problem.Kind{Code: 410012, Status: http.StatusConflict, Name: "quarantine-replay-refused",
+		Title: "The event cannot be stored even now", Hint: "Mend what the reason names and replay it again, or discard it with a reason."}
+	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
+		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
+)
+
+// Catalogue lists the journal's own problems.
+var Catalogue = []*problem.Kind{
+	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
+	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound,
+}
+
+// asProblem turns a failure of the store into what a caller is told; notFound is what ErrNotFound
+// means there.
+func asProblem(err error, notFound *problem.Kind) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrNotFound):
+		return notFound.New("").Because(err)
+	case errors.Is(err, ErrUnknownTenant):
+		return TenantUnknown.New("").Because(err)
+	case errors.Is(err, ErrDamaged):
+		return EntryDamaged.New("").Because(err)
+	case errors.Is(err, ErrUnavailable):
+		return problem.Unavailable.New("the journal's database does not answer").Because(err).After(2 * time.Second)
+	}
+	return err
+}

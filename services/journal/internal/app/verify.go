@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/tillroll/tillroll/pkg/problem"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// verifyAtOnce is how many verifications run at the same time: each reads a whole tenant.
+const verifyAtOnce = 2
+
+// Proof proves that nothing of a tenant's journal was changed.
+type Proof struct {
+	store Store
+	clock clockwork.Clock
+	slots chan struct{}
+}
+
+func newProof(store Store, clock clockwork.Clock) *Proof {
+	return &Proof{store: store, clock: clock, slots: make(chan struct{}, verifyAtOnce)}
+}
+
+// Verification is what verifying a tenant found.
+type Verification struct {
+	Streams []journal.StreamReport
+	Strays  []Stray
+	At      time.Time
+}
+
+// Stray is something stored that no chain covers.
+type Stray struct{ Where, ID string }
+
+// Holds tells whether nothing is wrong.
+func (v *Verification) Holds() bool {
+	for _, s := range v.Streams {
+		if s.Bad != nil {
+			return false
+		}
+	}
+	return len(v.Strays) == 0
+}
+
+// Verify recomputes every hash of a tenant's journal from what is stored. It fails with
+// TenantUnknown, or with problem.Unavailable when others are being verified.
+func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error) {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	default:
+		return nil, problem.Unavailable.New("%d verifications are under way", verifyAtOnce).After(5 * time.Second)
+	}
+	v := &Verification{At: p.clock.Now().UTC()}
+	var check *journal.StreamCheck
+	finish := func() {
+		if check != nil {
+			v.Streams = append(v.Streams, check.Report())
+		}
+	}
+	err := p.store.Walk(ctx, tenant, Walker{
+		Stream: func(state journal.StreamState) error {
+			finish()
+			check = journal.CheckStream(state)
+			return nil
+		},
+		Link:  func(s *journal.Stored) error { check.Add(s); return nil },
+		Stray: func(where, id string) error { v.Strays = append(v.Strays, Stray{where, id}); return nil },
+	})
+	finish()
+	return v, asProblem(err, TenantUnknown)
+}

@@ -1,0 +1,241 @@
+package sqlitestore
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
+)
+
+// A victim is this test program started again to be killed: its process dies as a machine's does,
+// with nothing closed and nothing rolled back.
+const (
+	victimDir  = "JOURNAL_VICTIM_DIR"
+	victimStep = "JOURNAL_VICTIM_STEP" // kill at this step; 0: go on for ever
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		step, _ := strconv.Atoi(os.Getenv(victimStep))
+		victim(dir, step)
+	}
+	os.Exit(m.Run())
+}
+
+func victim(dir string, killAt int) {
+	s, err := Open(noTest{}.Context(), dir, clockwork.NewRealClock())
+	must(err)
+	if killAt == 0 {
+		sellForEver(s)
+	}
+	steps := 0
+	s.step = func(string) error {
+		if steps++; steps == killAt {
+			must(syscall.Kill(os.Getpid(), syscall.SIGKILL))
+			select {}
+		}
+		return nil
+	}
+	_, err = s.Provision(noTest{}.Context(), "acme")
+	must(err)
+	_, err = s.Commit(noTest{}.Context(), "acme", tilltest.Records(noTest{}, everything()...))
+	must(err)
+	fmt.Println("steps", steps)
+	os.Exit(0)
+}
+
+// sellForEver tells of every sale after its commit was reported, until it is killed.
+func sellForEver(s *Store) {
+	_, err := s.Provision(noTest{}.Context(), "acme")
+	must(err)
+	till := tilltest.New("acme", "s1", 1).Named(strconv.Itoa(os.Getpid()))
+	for {
+		batch := make([]event.Event, 1+rand.IntN(5))
+		for i := range batch {
+			batch[i] = till.Sale("1")
+		}
+		_, err := s.Commit(noTest{}.Context(), "acme", tilltest.Records(noTest{}, batch...))
+		must(err)
+		for _, e := range batch {
+			fmt.Println(e.Head().EventID)
+		}
+	}
+}
+
+// everything is a batch with all topics, in several streams.
+func everything() []event.Event {
+	till, other, tenant := tilltest.New("acme", "s1", 1), tilltest.New("acme", "s1", 2), tilltest.NewTenant("acme")
+	return []event.Event{
+		tenant.Snapshot(1), tenant.StoreSnapshot("s1", "Asia/Tokyo", 1), till.TerminalSnapshot(1, "key"), till.Open(), till.Cash("100"),
+		till.Business("c1", event.OrderSubtotalled{OrderID: "c1"}), till.Sale("108"), other.Sale("5"), till.Close(1, 1, 1, "", "208"),
+	}
+}
+
+// startVictim starts a victim and gives what it has written when it has ended.
+func startVictim(t *testing.T, dir string, step int, life time.Duration) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), victimDir+"="+dir, victimStep+"="+strconv.Itoa(step))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(t, cmd.Start())
+	if life > 0 {
+		time.Sleep(life)
+		require.NoError(t, cmd.Process.Kill())
+	}
+	err := cmd.Wait()
+	if err != nil {
+		require.Contains(t, err.Error(), "killed", errs.String())
+	}
+	return out.String()
+}
+
+// state is what is stored, after a look at every chain, table and count.
+func state(t *testing.T, s *Store) (events, entries int) {
+	t.Helper()
+	var bad []string
+	var check *journal.StreamCheck
+	report := func() {
+		if check != nil {
+			if r := check.Report(); r.Bad != nil {
+				bad = append(bad, r.Bad.Problem)
+			}
+		}
+	}
+	require.NoError(t, s.Walk(t.Context(), "acme", app.Walker{
+		Stream: func(st journal.StreamState) error { report(); check = journal.CheckStream(st); return nil },
+		Link: func(l *journal.Stored) error {
+			check.Add(l)
+			events++
+			if l.Entry != nil {
+				entries++
+			}
+			return nil
+		},
+		Stray: func(where, id string) error { bad = append(bad, where+" "+id); return nil },
+	}))
+	report()
+	require.Empty(t, bad)
+	return events, entries
+}
+
+func TestNothingIsHalfStoredWhereverTheProcessDies(t *testing.T) {
+	batch := everything()
+	for step := 1; ; step++ {
+		dir := t.TempDir()
+		out := startVictim(t, dir, step, 0)
+		s, err := Open(t.Context(), dir, clockwork.NewRealClock())
+		require.NoError(t, err)
+		_, err = s.Provision(t.Context(), "acme")
+		require.NoError(t, err)
+		before, _ := state(t, s)
+		require.Contains(t, []int{0, len(batch)}, before, "killed at step %d", step)
+
+		outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+		require.NoError(t, err)
+		for _, o := range outcomes {
+			require.Equal(t, before == len(batch), o == app.Repeat, "killed at step %d", step)
+		}
+		after, entries := state(t, s)
+		assert.Equal(t, len(batch), after)
+		assert.Equal(t, 5, entries)
+		_, err = s.Terminal(t.Context(), "acme-s1-1")
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		if strings.HasPrefix(out, "steps") {
+			require.Greater(t, step, 15, "the victim passed every step")
+			return
+		}
+	}
+}
+
+func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	told := map[string]bool{}
+	for range 4 {
+		out := startVictim(t, dir, 0, time.Duration(150+rand.IntN(250))*time.Millisecond)
+		lines := bufio.NewScanner(strings.NewReader(out))
+		for lines.Scan() {
+			if len(lines.Text()) == 36 { // the last line may be cut
+				told[lines.Text()] = true
+			}
+		}
+	}
+	require.NotEmpty(t, told)
+	s, err := Open(t.Context(), dir, clockwork.NewRealClock())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	ids := make([]string, 0, len(told))
+	for id := range told {
+		ids = append(ids, id)
+	}
+	known, err := s.Known(t.Context(), "acme", ids)
+	require.NoError(t, err)
+	assert.Len(t, known, len(told), "every event that was reported stored")
+	events, entries := state(t, s)
+	assert.Equal(t, events, entries)
+	t.Logf("%d sales reported, %d stored", len(told), events)
+}
+
+func TestAnErrorAtAnyStepLeavesNothing(t *testing.T) {
+	batch := everything()
+	for step := 1; ; step++ {
+		s, err := Open(t.Context(), t.TempDir(), clockwork.NewRealClock())
+		require.NoError(t, err)
+		_, err = s.Provision(t.Context(), "acme")
+		require.NoError(t, err)
+		broken, steps, last := errors.New("the disk is full"), 0, ""
+		s.step = func(name string) error {
+			last = name
+			if steps++; steps == step {
+				return broken
+			}
+			return nil
+		}
+		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+		s.step = func(string) error { return nil }
+		events, _ := state(t, s)
+		if err == nil {
+			require.Equal(t, len(batch), events)
+			require.Greater(t, step, 15)
+			require.NoError(t, s.Close())
+			return
+		}
+		require.ErrorIs(t, err, app.ErrUnavailable)
+		if last == "committed" { // the reply was lost, the commit was not
+			require.Equal(t, len(batch), events)
+		} else {
+			require.Zero(t, events, "failed at step %d, %s", step, last)
+		}
+		outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+		require.NoError(t, err)
+		require.Len(t, outcomes, len(batch))
+		events, _ = state(t, s)
+		require.Equal(t, len(batch), events)
+		require.NoError(t, s.Close())
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,341 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// listed are the columns of one entry of a list, in the order of scanListed.
+const listed = `j.store_code, j.terminal_no, j.transaction_no, j.transaction_type, j.business_date, j.open_counter,
+	j.business_counter, j.receipt_no, j.amount_whole, j.amount_micros, j.quantity, j.staff_id, j.user_id,
+	j.generate_date_time, j.journal_text, j.receipt_text, e.event_id, e.chain_seq, e.hash`
+
+// fromJournal begins at the journal and looks up the rest: CROSS JOIN keeps the planner from turning
+// it round.
+const fromJournal = ` FROM journal j CROSS JOIN event_ids e ON e.id = j.id`
+
+// Search implements app.Reader.
+func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
+	page := journal.Page{}
+	db, err := s.tenant(ctx, tenant)
+	if err != nil {
+		return page, err
+	}
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		if err := s.affordable(ctx, tx, &q); err != nil {
+			return err
+		}
+		where := filters(&q)
+		totals, err := column[int](ctx, tx, where.count(journal.ExactTotal), where.args...)
+		if err != nil {
+			return err
+		}
+		page.Total, page.TotalIsLowerBound = min(totals[0], journal.ExactTotal), totals[0] > journal.ExactTotal
+		order := orderOf(&q)
+		if q.After != "" {
+			if err := after(ctx, tx, &where, order, q.After); err != nil {
+				return err
+			}
+		}
+		return each(ctx, tx, func(rows *sql.Rows) error {
+			if len(page.Items) == q.Limit {
+				page.More = true
+				return errStop
+			}
+			item, err := scanListed(rows, tenant)
+			if err == nil {
+				page.Items = append(page.Items, *item)
+			}
+			return err
+		}, where.list(order)+` LIMIT ? OFFSET ?`, append(where.args, q.Limit+1, q.Skip)...)
+	})
+	return page, err
+}
+
+// Each implements app.Reader.
+func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error {
+	db, err := s.tenant(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	return db.read(ctx, func(tx *sql.Tx) error {
+		if err := s.affordable(ctx, tx, &q); err != nil {
+			return err
+		}
+		where := filters(&q)
+		return each(ctx, tx, func(rows *sql.Rows) error {
+			item, err := scanListed(rows, tenant)
+			if err == nil && !visit(item) {
+				return errStop
+			}
+			return err
+		}, where.list(orderOf(&q)), where.args...)
+	})
+}
+
+// examined keeps a search that no index serves to about a quarter of a second.
+const examined = 100_000
+
+// affordable refuses a query for which no index gives the entries in order and for which what the
+// indexes do leave is too much to look through or to sort.
+func (s *Store) affordable(ctx context.Context, tx *sql.Tx, q *journal.Query) error {
+	if inOrder(q) {
+		return nil
+	}
+	indexed := *q
+	indexed.StaffID, indexed.Amount = "", journal.Span[money.Decimal]{}
+	where := filters(&indexed)
+	n, err := column[int](ctx, tx, where.count(s.examined), where.args...)
+	if err == nil && n[0] > s.examined {
+		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.examined)
+	}
+	return err
+}
+
+// walks are the sets of fields that begin an index which goes on by instant.
+var walks = []string{"", "store", "type", "date", "store date", "store terminal", "store terminal date", "store terminal type"}
+
+// inOrder tells whether an index holds just what is asked for, in the order that is wanted.
+func inOrder(q *journal.Query) bool {
+	byInstant := len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0].Field == journal.ByGenerated
+	day := q.BusinessDate.From != nil && q.BusinessDate.To != nil && *q.BusinessDate.From == *q.BusinessDate.To
+	fixed := []string{}
+	for _, f := range []struct {
+		name         string
+		given, fixed bool
+	}{
+		{"store", q.StoreCode != "", true},
+		{"terminal", len(q.Terminals) > 0, q.Terminals.Len() == 1},
+		{"date", !q.BusinessDate.Open(), day},
+		{"type", len(q.Types) > 0, len(q.Types) == 1},
+		{"other", q.StaffID != "" || !q.Amount.Open() || !q.ReceiptNo.Open() || !q.TransactionNo.Open(), false},
+	} {
+		if f.given && !f.fixed {
+			return false
+		}
+		if f.given {
+			fixed = append(fixed, f.name)
+		}
+	}
+	return byInstant && slices.Contains(walks, strings.Join(fixed, " "))
+}
+
+// conditions are the parts of a WHERE, all of which must hold, and their parameters.
+type conditions struct {
+	parts []string
+	args  []any
+}
+
+func (c *conditions) add(part string, args ...any) {
+	c.parts, c.args = append(c.parts, part), append(c.args, args...)
+}
+
+func (c *conditions) where() string {
+	if len(c.parts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.parts, " AND ")
+}
+
+// count counts what fulfils the conditions, up to one more than limit.
+func (c *conditions) count(limit int) string {
+	return fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM journal j%s LIMIT %d)`, c.where(), limit+1)
+}
+
+func (c *conditions) list(order []term) string {
+	keys := make([]string, len(order))
+	for i, t := range order {
+		keys[i] = t.column + t.direction()
+	}
+	return `SELECT ` + listed + fromJournal + c.where() + ` ORDER BY ` + strings.Join(keys, ", ")
+}
+
+// filters turns a query into conditions.
+func filters(q *journal.Query) conditions {
+	var c conditions
+	if q.StoreCode != "" {
+		c.add("j.store_code = ?", q.StoreCode)
+	}
+	c.terminals(q)
+	if len(q.Types) > 0 {
+		c.add("j.transaction_type IN ("+marks(len(q.Types))+")", anys(q.Types)...)
+	}
+	span(&c, "j.business_date", q.BusinessDate)
+	if q.Generated.From != nil {
+		c.add("j.generated_at >= ?", micros(*q.Generated.From))
+	}
+	if q.Generated.To != nil {
+		c.add("j.generated_at < ?", micros(*q.Generated.To))
+	}
+	span(&c, "j.receipt_no", q.ReceiptNo)
+	span(&c, "j.transaction_number", q.TransactionNo)
+	if q.Amount.From != nil {
+		whole, rest := journal.Split(*q.Amount.From)
+		c.add("(j.amount_whole, j.amount_micros) >= (?, ?)", whole, rest)
+	}
+	if q.Amount.To != nil {
+		whole, rest := journal.Split(*q.Amount.To)
+		c.add("(j.amount_whole, j.amount_micros) <= (?, ?)", whole, rest)
+	}
+	if q.StaffID != "" {
+		c.add("j.staff_id = ?", q.StaffID)
+	}
+	return c
+}
+
+// span adds a range. A range of one value is an equality, which an index serves best.
+func span[T comparable](c *conditions, column string, s journal.Span[T]) {
+	if s.From != nil && s.To != nil && *s.From == *s.To {
+		c.add(column+" = ?", *s.From)
+		return
+	}
+	if s.From != nil {
+		c.add(column+" >= ?", *s.From)
+	}
+	if s.To != nil {
+		c.add(column+" <= ?", *s.To)
+	}
+}
+
+// listedTerminals is up to how many terminals are named one by one, so that an index can be used for
+// each.
+const listedTerminals = 200
+
+func (c *conditions) terminals(q *journal.Query) {
+	if len(q.Terminals) == 0 {
+		return
+	}
+	if q.Terminals.Len() <= listedTerminals {
+		c.add("j.terminal_no IN ("+marks(int(q.Terminals.Len()))+")", anys(q.Terminals.Numbers(listedTerminals))...)
+		return
+	}
+	var parts []string
+	var args []any
+	for _, r := range q.Terminals {
+		parts, args = append(parts, "j.terminal_no BETWEEN ? AND ?"), append(args, r.First, r.Last)
+	}
+	c.add("("+strings.Join(parts, " OR ")+")", args...)
+}
+
+// term is one column of an ORDER BY.
+type term struct {
+	column     string
+	descending bool
+	nullable   bool
+}
+
+func (t term) direction() string {
+	if t.descending {
+		return " DESC"
+	}
+	return ""
+}
+
+// sortColumns are the columns of each field.
+var sortColumns = map[journal.Field][]term{
+	journal.ByStore:           {{column: "j.store_code"}},
+	journal.ByTerminal:        {{column: "j.terminal_no"}},
+	journal.ByType:            {{column: "j.transaction_type"}},
+	journal.ByBusinessDate:    {{column: "j.business_date"}},
+	journal.ByGenerated:       {{column: "j.generated_at"}},
+	journal.ByTransactionNo:   {{column: "j.transaction_number", nullable: true}, {column: "j.transaction_no", nullable: true}},
+	journal.ByReceiptNo:       {{column: "j.receipt_no", nullable: true}},
+	journal.ByAmount:          {{column: "j.amount_whole"}, {column: "j.amount_micros"}},
+	journal.ByOpenCounter:     {{column: "j.open_counter", nullable: true}},
+	journal.ByBusinessCounter: {{column: "j.business_counter", nullable: true}},
+	journal.ByStaff:           {{column: "j.staff_id", nullable: true}},
+}
+
+// orderOf gives the order of a query; it always ends with id, so that no two entries are equal.
+func orderOf(q *journal.Query) []term {
+	sort := q.Sort
+	if len(sort) == 0 {
+		sort = []journal.Order{{Field: journal.ByGenerated, Descending: true}}
+	}
+	var order []term
+	for _, o := range sort {
+		for _, t := range sortColumns[o.Field] {
+			t.descending = o.Descending
+			order = append(order, t)
+		}
+	}
+	return append(order, term{column: "j.id", descending: sort[0].Descending})
+}
+
+// after lets the list begin behind one entry, wherever that stands: it costs the same on every page.
+func after(ctx context.Context, tx *sql.Tx, c *conditions, order []term, eventID string) error {
+	columns := make([]string, len(order))
+	values := make([]any, len(order))
+	targets := make([]any, len(order))
+	for i, t := range order {
+		columns[i], targets[i] = t.column, &values[i]
+	}
+	found := false
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(targets...)
+	}, `SELECT `+strings.Join(columns, ", ")+` FROM event_ids e CROSS JOIN journal j ON j.id = e.id WHERE e.event_id = ?`, eventID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return app.ErrNotFound
+	}
+	// The first column alone bounds the walk through an index; the rest decides between its equals.
+	if first := order[0]; !first.nullable {
+		comparison := " >= ?"
+		if first.descending {
+			comparison = " <= ?"
+		}
+		c.add(first.column+comparison, values[0])
+	}
+	var alternatives, equal []string
+	var args, equalArgs []any
+	for i, t := range order {
+		if beyond, arg := t.beyond(values[i]); beyond != "" {
+			alternatives = append(alternatives, "("+strings.Join(append(equal, beyond), " AND ")+")")
+			args = append(append(args, equalArgs...), arg...)
+		}
+		equal, equalArgs = append(equal[:len(equal):len(equal)], t.column+" IS ?"), append(equalArgs[:len(equalArgs):len(equalArgs)], values[i])
+	}
+	c.add("("+strings.Join(alternatives, " OR ")+")", args...)
+	return nil
+}
+
+// beyond is the condition for coming after v in this column. Nothing stands before everything, as
+// SQLite has it.
+func (t term) beyond(v any) (string, []any) {
+	switch {
+	case v == nil && t.descending:
+		return "", nil
+	case v == nil:
+		return t.column + " IS NOT NULL", nil
+	case t.descending && t.nullable:
+		return "(" + t.column + " < ? OR " + t.column + " IS NULL)", []any{v}
+	case t.descending:
+		return t.column + " < ?", []any{v}
+	}
+	return t.column + " > ?", []any{v}
+}
+
+func scanListed(rows *sql.Rows, tenant string) (*journal.Listed, error) {
+	l := &journal.Listed{Entry: journal.Entry{TenantID: tenant}}
+	var whole, rest int64
+	var hash []byte
+	err := rows.Scan(&l.StoreCode, &l.TerminalNo, &l.TransactionNo, &l.TransactionType, &l.BusinessDate, &l.OpenCounter,
+		&l.BusinessCounter, &l.ReceiptNo, &whole, &rest, &l.Quantity, &l.StaffID, &l.UserID,
+		&l.GenerateDateTime, &l.JournalText, &l.ReceiptText, &l.EventID, &l.ChainSeq, &hash)
+	if err != nil {
+		return nil, err
+	}
+	copy(l.Hash[:], hash)
+	l.Amount, err = journal.Join(whole, rest)
+	return l, damaged(err)
+}
