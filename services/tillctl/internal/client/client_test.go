@@ -56,7 +56,7 @@ func TestAProblemIsToldInFull(t *testing.T) {
 		problem.Field{Name: "sort", Rule: "oneof", Message: "must be one of: amount"})
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", problem.MediaType)
-		w.WriteHeader(422)
+		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = w.Write(kind.Document("abc"))
 	})
 	err := s.get(context.Background(), "/", nil, nil)
@@ -73,7 +73,7 @@ func TestAProblemIsToldInFull(t *testing.T) {
 func TestATraceIsToldWhereOnlyTheOperatorCanHelp(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", problem.MediaType+"; charset=utf-8")
-		w.WriteHeader(500)
+		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = w.Write(problem.Unexpected.New("").Document("4bf92f"))
 	})
 	assert.ErrorContains(t, s.get(context.Background(), "/", nil, nil), "traceId 4bf92f")
@@ -81,7 +81,7 @@ func TestATraceIsToldWhereOnlyTheOperatorCanHelp(t *testing.T) {
 
 func TestAnAnswerOfSomethingElseIsNotTakenForAService(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(502)
+		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("<html>Bad Gateway\nlong page"))
 	})
 	err := s.get(context.Background(), "/", nil, nil)
@@ -111,7 +111,7 @@ func unavailable(t *testing.T, clock clockwork.Clock, times int) (*Service, *int
 		if asked++; asked <= times {
 			w.Header().Set("Content-Type", problem.MediaType)
 			w.Header().Set("Retry-After", "1")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = w.Write(problem.Unavailable.New("no copy of the terminal yet").Document(""))
 		}
 	})

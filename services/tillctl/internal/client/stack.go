@@ -9,12 +9,14 @@ type Stack struct {
 	Journals  Journals
 }
 
-// The services, each with what tillctl asks of it.
-type (
-	Terminals struct{ *Service } // tenants, stores, staff, tills
-	Carts     struct{ *Service } // sales
-	Journals  struct{ *Service } // the record of everything
-)
+// Terminals is the terminal service: tenants, stores, staff, tills.
+type Terminals struct{ *Service }
+
+// Carts is the cart service: sales.
+type Carts struct{ *Service }
+
+// Journals is the journal service: the record of everything.
+type Journals struct{ *Service }
 
 // Connect prepares to talk to the services; nothing is sent yet.
 func Connect(where Endpoints, credential Credential, clock clockwork.Clock) Stack {

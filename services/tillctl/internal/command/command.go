@@ -76,12 +76,7 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 		}
 	}()
 	var l line
-	parser, err := kong.New(&l, kong.Name("tillctl"), kong.Description(description),
-		kong.Writers(w.Out, w.Err), kong.Exit(func(code int) { panic(ended{code}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.WithHyphenPrefixedParameters(true))
-	if err != nil {
-		panic(err) // a mistake in a struct tag, found by the first test
-	}
+	parser := newParser(&l, w, func(code int) { panic(ended{code}) })
 	chosen, err := parser.Parse(args)
 	if err != nil {
 		return w.fail(misuse{err, helpFor(err)})
@@ -89,6 +84,16 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	chosen.Bind(w, dataFolder(l.Data))
 	return w.fail(chosen.Run())
+}
+
+func newParser(l *line, w World, exit func(int)) *kong.Kong {
+	parser, err := kong.New(l, kong.Name("tillctl"), kong.Description(description),
+		kong.Writers(w.Out, w.Err), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.WithHyphenPrefixedParameters(true))
+	if err != nil {
+		panic(err) // a mistake in a struct tag, found by the first test
+	}
+	return parser
 }
 
 // misuse is a wrong command line.

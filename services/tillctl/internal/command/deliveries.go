@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
@@ -51,8 +53,12 @@ func (v deliveriesVerb) Run(ctx context.Context, w World, data dataFolder) error
 }
 
 func (v deliveriesVerb) outboxes(ctx context.Context, w World, stack client.Stack) error {
+	type row struct {
+		client.Outbox
+		service string
+	}
+	var rows []row
 	found := map[string]client.List[client.Outbox]{}
-	table := screen.NewTable("stream", "service", ">made", ">published", ">received", ">unconfirmed", ">parked")
 	for _, p := range producers(stack, v.Service) {
 		list, err := p.service.Outboxes(ctx, v.tenant())
 		if err != nil {
@@ -60,14 +66,19 @@ func (v deliveriesVerb) outboxes(ctx context.Context, w World, stack client.Stac
 		}
 		found[p.name] = list
 		for _, o := range list.Values() {
-			table.Row(o.StreamID, p.name, count(o.LastSequence), count(o.PublishedThrough), count(o.ReceivedThrough),
-				count(o.Unconfirmed), strconv.Itoa(o.Parked))
+			rows = append(rows, row{o, p.name})
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.StreamID, b.StreamID) })
 	return v.print(w, found, func() {
-		if table.Len() == 0 {
+		if len(rows) == 0 {
 			fmt.Fprintf(w.Out, "No events of %s yet.\n", v.Tenant)
 			return
+		}
+		table := screen.NewTable("stream", "service", ">made", ">published", ">received", ">unconfirmed", ">parked")
+		for _, r := range rows {
+			table.Row(r.StreamID, r.service, count(r.LastSequence), count(r.PublishedThrough), count(r.ReceivedThrough),
+				count(r.Unconfirmed), strconv.Itoa(r.Parked))
 		}
 		table.Print(w.Out, "")
 	})

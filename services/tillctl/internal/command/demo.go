@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,9 +35,6 @@ nothing but the store corner_shop of its tenant.
 
 Exit code 3 says that the journal does not have exactly what happened.`
 }
-
-// demoLife of the demo's tokens.
-const demoLife = 30 * time.Minute
 
 // Run the verb.
 func (v demoVerb) Run(ctx context.Context, w World, data dataFolder) error {
@@ -89,61 +88,86 @@ func newTenantCode(random io.Reader) (string, error) {
 // night shows what the journal made of the day.
 func (v demoVerb) night(ctx context.Context, w World, data dataFolder, day *shopday.Day) error {
 	show := &stage{w, v.Fast}
-	show.Scene("The journal")
-	began := w.Clock.Now()
-	events, err := day.Arrived(ctx)
+	entries, err := showArrival(ctx, show, day)
 	if err != nil {
 		return err
 	}
-	show.Say("It has all %d events of the day, the last of them %s after the tills were closed.", events, w.Clock.Since(began).Round(10*time.Millisecond))
-	entries, err := day.Entries(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(w.Out)
-	printEntries(w.Out, entries, indent)
 	wrong := day.Compare(entries)
-
-	reconciliations, err := v.reconcile(ctx, day)
+	differing, err := showSessions(ctx, show, day)
 	if err != nil {
 		return err
 	}
-	show.Scene("Reconciliation: do the tills say what the journal says?")
-	printReconciliations(w.Out, reconciliations, indent)
-	for _, r := range reconciliations {
-		if r.Value.State != client.SessionMatches {
-			wrong = append(wrong, fmt.Sprintf("the session of %s is %q", r.Value.TerminalID, r.Value.State))
-		}
-	}
-
-	show.Scene("Verification: was anything changed?")
-	verification, err := day.Cast.Auditor.Journals.Verify(ctx, day.Tenant)
+	faulty, err := showProof(ctx, show, day)
 	if err != nil {
 		return err
 	}
-	faulty := faults(verification.Value)
-	printVerification(w, verification.Value, faulty, indent)
-
 	show.Scene("Next")
 	v.printNext(w, data, day, entries)
-	return verdict(w, append(wrong, faulty...), verification.Value.Holds)
+	return verdict(w, slices.Concat(wrong, differing, faulty))
 }
 
-func (v demoVerb) reconcile(ctx context.Context, day *shopday.Day) ([]client.Answer[client.Reconciliation], error) {
-	var found []client.Answer[client.Reconciliation]
-	for _, b := range day.Books() {
-		r, err := day.Cast.Auditor.Journals.Reconcile(ctx, day.Tenant, b.Session)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, r)
+// showArrival waits for the events of the day and shows the journal's entries.
+func showArrival(ctx context.Context, show *stage, day *shopday.Day) ([]client.Entry, error) {
+	show.Scene("The journal")
+	closed := show.w.Clock.Now()
+	events, err := day.Arrived(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	show.Say("It has all %d events of %s, the last of them %s after the tills were closed.",
+		events, day.Tenant, show.w.Clock.Since(closed).Round(10*time.Millisecond))
+	entries, err := day.Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(show.w.Out)
+	printDay(show.w.Out, entries)
+	return entries, nil
+}
+
+// showSessions shows the reconciliation and says which sessions do not match.
+func showSessions(ctx context.Context, show *stage, day *shopday.Day) (wrong []string, err error) {
+	sessions := day.Sessions()
+	found, err := reconcile(ctx, day.Cast.Auditor.Journals, day.Tenant, sessions)
+	if err != nil {
+		return nil, err
+	}
+	show.Scene("Reconciliation: do the tills say what the journal says?")
+	printReconciliations(show.w.Out, sessions, found, indent)
+	for i, r := range found {
+		if r.Value.State != client.SessionMatches {
+			wrong = append(wrong, fmt.Sprintf("the session of till %d is %q", sessions[i].TerminalNo, r.Value.State))
+		}
+	}
+	return wrong, nil
+}
+
+// showProof shows the verification and says what does not hold.
+func showProof(ctx context.Context, show *stage, day *shopday.Day) (wrong []string, err error) {
+	found, err := day.Cast.Auditor.Journals.Verify(ctx, day.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	show.Scene("Verification: was anything changed?")
+	wrong = faults(found.Value)
+	printVerification(show.w, found.Value, wrong, indent)
+	return wrong, nil
+}
+
+// printDay prints entries of one store and one business date: what all of them share is left out.
+func printDay(w io.Writer, entries []client.Entry) {
+	digits := digitsOf(entries)
+	table := screen.NewTable("time", ">till", "staff", "what", ">trans", ">receipt", ">items", ">amount")
+	for _, e := range entries {
+		table.Row(clockTime(e.GenerateDateTime), strconv.Itoa(e.TerminalNo), e.StaffID, e.TransactionTypeName,
+			e.TransactionNo, optional(e.ReceiptNo), optional(e.Quantity), screen.Amount(e.Amount, digits))
+	}
+	table.Print(w, indent)
 }
 
 // verdict says what of all that was not as it must be.
-func verdict(w World, wrong []string, holds bool) error {
-	if len(wrong) == 0 && holds {
+func verdict(w World, wrong []string) error {
+	if len(wrong) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w.Err, "\ntillctl: the journal does not have exactly what happened:")

@@ -35,7 +35,7 @@ func TestADemoDayEndsWellAndShowsEverything(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(w.out.String(), "│ CASH OUT"))
 			assert.Equal(t, 2, strings.Count(w.out.String(), "│ CLOSE"))
 			assert.Contains(t, w.out.String(), "closing is refused while that cart is in progress")
-			assert.Contains(t, w.out.String(), "It has all 40 events of the day")
+			assert.Contains(t, w.out.String(), "It has all 40 events of demo_")
 			assert.Contains(t, w.out.String(), "tillctl search --data ")
 			assert.Empty(t, w.err.String())
 		})

@@ -61,13 +61,11 @@ func (v reconcileVerb) Run(ctx context.Context, w World, data dataFolder) error 
 	if err != nil {
 		return err
 	}
-	found := make([]client.Answer[client.Reconciliation], len(sessions))
-	for i, s := range sessions {
-		if found[i], err = stack.Journals.Reconcile(ctx, v.tenant(), s); err != nil {
-			return err
-		}
+	found, err := reconcile(ctx, stack.Journals, v.tenant(), sessions)
+	if err != nil {
+		return err
 	}
-	if err := v.print(w, found, func() { printReconciliations(w.Out, found, "") }); err != nil {
+	if err := v.print(w, found, func() { printReconciliations(w.Out, sessions, found, "") }); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(found, func(r client.Answer[client.Reconciliation]) bool { return r.Value.State == client.SessionDiffers }) {
@@ -100,27 +98,39 @@ func (v reconcileVerb) sessions(ctx context.Context, journals client.Journals) (
 	return sessions, nil
 }
 
-func printReconciliations(w io.Writer, found []client.Answer[client.Reconciliation], indent string) {
+// reconcile gives the reconciliation of every session.
+func reconcile(ctx context.Context, journals client.Journals, tenant string, sessions []client.Session) ([]client.Answer[client.Reconciliation], error) {
+	found := make([]client.Answer[client.Reconciliation], len(sessions))
+	for i, s := range sessions {
+		var err error
+		if found[i], err = journals.Reconcile(ctx, tenant, s); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// printReconciliations prints what was found of sessions of one store and date.
+func printReconciliations(w io.Writer, sessions []client.Session, found []client.Answer[client.Reconciliation], indent string) {
 	if len(found) == 0 {
 		fmt.Fprintln(w, indent+"No till was opened then.")
 		return
 	}
 	digits := screen.Digits(amountsOf(found)...)
-	table := screen.NewTable("till", "date", ">opening", ">transactions", ">cash moves", ">sales cash", ">expected", ">counted", ">over/short", "state")
-	for _, f := range found {
-		r := f.Value
-		counted, overShort := "", ""
+	table := screen.NewTable(">till", ">opening", ">trans", ">cash moves", ">sales cash", ">expected", ">counted", ">over/short", "state")
+	for i, f := range found {
+		r, counted, overShort := f.Value, "", ""
 		if r.Close != nil {
 			counted, overShort = amountOrNothing(r.Close.CountedCash, digits), amountOrNothing(r.Close.OverShort, digits)
 		}
-		table.Row(r.TerminalID, r.BusinessDate, strconv.Itoa(r.OpenCounter), number(r.Logs.CartTransactionCount), number(r.Logs.CashInOutCount),
+		table.Row(strconv.Itoa(sessions[i].TerminalNo), strconv.Itoa(sessions[i].OpenCounter), number(r.Logs.CartTransactionCount), number(r.Logs.CashInOutCount),
 			screen.Amount(r.Logs.SalesCash, digits), screen.Amount(r.Logs.ExpectedCash, digits), counted, overShort, shout(r.State))
 	}
 	table.Print(w, indent)
-	for _, f := range found {
+	for i, f := range found {
 		for _, d := range f.Value.Differences {
-			fmt.Fprintf(w, "%sDIFFERS  %s, %s, opening %d: %s is %s by the logs and %s by the close\n", indent,
-				f.Value.TerminalID, f.Value.BusinessDate, f.Value.OpenCounter, d.Field, orDash(d.Logs), orDash(d.Close))
+			fmt.Fprintf(w, "%sDIFFERS  till %d, opening %d: %s is %s by the logs and %s by the close\n", indent,
+				sessions[i].TerminalNo, sessions[i].OpenCounter, d.Field, orDash(d.Logs), orDash(d.Close))
 		}
 	}
 }

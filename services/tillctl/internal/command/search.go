@@ -121,17 +121,22 @@ func (v searchVerb) table(w World, found client.List[client.Entry]) {
 
 // printEntries prints journal entries as a table.
 func printEntries(w io.Writer, entries []client.Entry, indent string) {
-	amounts := make([]money.Decimal, len(entries))
-	for i, e := range entries {
-		amounts[i] = e.Amount
-	}
-	digits := screen.Digits(amounts...)
+	digits := digitsOf(entries)
 	table := screen.NewTable("date", "time", "store", ">till", "what", ">trans", ">receipt", ">items", ">amount", "staff", "journal id")
 	for _, e := range entries {
 		table.Row(e.BusinessDate, clockTime(e.GenerateDateTime), e.StoreCode, strconv.Itoa(e.TerminalNo), e.TransactionTypeName,
 			e.TransactionNo, optional(e.ReceiptNo), optional(e.Quantity), screen.Amount(e.Amount, digits), e.StaffID, e.JournalID)
 	}
 	table.Print(w, indent)
+}
+
+// digitsOf is how many decimals the amounts of entries need.
+func digitsOf(entries []client.Entry) int {
+	amounts := make([]money.Decimal, len(entries))
+	for i, e := range entries {
+		amounts[i] = e.Amount
+	}
+	return screen.Digits(amounts...)
 }
 
 // clockTime is the time of day of a time as the till wrote it, in the store's own time zone.

@@ -38,7 +38,7 @@ func (v verifyVerb) Run(ctx context.Context, w World, data dataFolder) error {
 	if err := v.print(w, found, func() { printVerification(w, found.Value, wrong, "") }); err != nil {
 		return err
 	}
-	if len(wrong) > 0 || !found.Value.Holds {
+	if len(wrong) > 0 {
 		return errFound
 	}
 	return nil
@@ -63,6 +63,9 @@ func faults(v client.Verification) []string {
 	}
 	for _, s := range v.Strays {
 		wrong = append(wrong, fmt.Sprintf("%s %s is stored, and no chain has a link for it", s.Where, s.ID))
+	}
+	if len(wrong) == 0 && !v.Holds {
+		wrong = append(wrong, "the journal says that it does not hold, and gives no reason that this tillctl understands")
 	}
 	return wrong
 }
@@ -92,7 +95,7 @@ func printVerification(w World, v client.Verification, wrong []string, indent st
 	for _, fault := range wrong {
 		fmt.Fprintln(w.Out, indent+"WRONG  "+screen.Plain(fault))
 	}
-	if len(wrong) == 0 && v.Holds {
+	if len(wrong) == 0 {
 		fmt.Fprintf(w.Out, "%sNothing was changed: %s in %s hold.\n", indent,
 			plural(int(links), "link", "links"), plural(len(v.Streams), "chain", "chains")) //nolint:gosec // far below 2^53
 	}

@@ -78,7 +78,10 @@ func (d *Day) Entries(ctx context.Context) ([]client.Entry, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(entries, func(a, b client.Entry) int { return cmp.Compare(a.GenerateDateTime, b.GenerateDateTime) })
+	// What one command makes has one time: an opening stands before the float that it puts in.
+	slices.SortStableFunc(entries, func(a, b client.Entry) int {
+		return cmp.Or(cmp.Compare(a.GenerateDateTime, b.GenerateDateTime), cmp.Compare(a.TransactionType, b.TransactionType))
+	})
 	return entries, nil
 }
 

@@ -137,6 +137,15 @@ func (d *Day) Books() []*Books {
 	return books
 }
 
+// Sessions of the day, till by till.
+func (d *Day) Sessions() []client.Session {
+	sessions := make([]client.Session, len(d.tills))
+	for i, t := range d.tills {
+		sessions[i] = t.books.Session
+	}
+	return sessions
+}
+
 // Word that stands on one of the day's receipts.
 func (d *Day) Word() string { return d.shop.word }
 
