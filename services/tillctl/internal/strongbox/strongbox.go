@@ -82,6 +82,9 @@ func (f Findings) Error() string {
 // A crash leaves every file whole, and what it had not yet made is made by the next call. Two calls
 // at once end in one set of keys.
 func Complete(data string, random io.Reader) (made []string, err error) {
+	if info, err := os.Stat(data); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder: name the data folder with --data", data)
+	}
 	box, err := read(data)
 	if err != nil {
 		return nil, err

@@ -259,6 +259,13 @@ func TestNoRandomnessMakesNoSecret(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(data, "secrets/cart.json"))
 }
 
+func TestAFileIsNoDataFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := strongbox.Complete(file, rand.Reader)
+	assert.ErrorContains(t, err, "is no folder")
+}
+
 func TestWithoutAnIssuerKeyTheErrorSaysWhatToRun(t *testing.T) {
 	data := t.TempDir()
 	_, err := strongbox.IssuerKey(data)
