@@ -14,7 +14,7 @@ require (
 	github.com/caarlos0/env/v11 v11.3.1 // indirect
 	github.com/dapr/go-sdk v1.15.0 // indirect
 	github.com/gin-gonic/gin v1.10.1
-	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.4
 	github.com/go-playground/validator/v10 v10.27.0 // indirect
 	github.com/google/uuid v1.6.0
 	github.com/govalues/decimal v0.1.36 // indirect

@@ -1,0 +1,55 @@
+// Command journal is the journal service: the permanent, searchable, tamper-evident record of what
+// happened at the tills.
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/jonboulle/clockwork"
+	"go.opentelemetry.io/otel"
+
+	"github.com/tillroll/tillroll/pkg/auth"
+	"github.com/tillroll/tillroll/pkg/cloudevent"
+	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/service"
+	"github.com/tillroll/tillroll/pkg/state/daprstate"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
+	"github.com/tillroll/tillroll/services/journal/internal/sqlitestore"
+)
+
+type config struct {
+	service.Settings
+	Data      string `env:"TILLROLL_DATA" envDefault:".tillroll"`
+	Processed string `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
+}
+
+func main() {
+	var cfg config
+	service.Main("journal", &cfg, &cfg.Settings, func(ctx context.Context, s *service.Service) error {
+		clock := clockwork.NewRealClock()
+		store, err := sqlitestore.Open(ctx, filepath.Join(cfg.Data, "journal"), clock)
+		if err != nil {
+			return err
+		}
+		s.OnStop(store.Close)
+		s.Ready("database", store.Ping)
+		journal := app.New(app.Config{
+			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
+			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
+			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
+		})
+		s.OnStop(journal.Drain)
+		for _, part := range journal.Parts() {
+			s.Go(part.Name, part.Run)
+		}
+		verifier, err := s.Verifier(ctx)
+		if err != nil {
+			return err
+		}
+		api := httpapi.API{App: journal, Gate: auth.NewGate(verifier, journal.Terminals.CheckKey), AppToken: cfg.AppToken, Log: s.Log}
+		api.Mount(s.Engine)
+		return nil
+	})
+}
