@@ -106,6 +106,7 @@ func (s *Shop) Search(ctx context.Context, query string) ([]Entry, error) {
 
 // Summary of one stream's outbox.
 type Summary struct {
+	Service         string `json:"-"`
 	StreamID        string `json:"streamId"`
 	LastSequence    uint64 `json:"lastSequence"`
 	ReceivedThrough uint64 `json:"receivedThrough"`
@@ -116,14 +117,17 @@ type Summary struct {
 // Outboxes of all streams of the tenant in both services.
 func (s *Shop) Outboxes(ctx context.Context) ([]Summary, error) {
 	var all []Summary
-	for _, c := range []*Client{s.Admin, s.Cart} {
+	for service, c := range map[string]*Client{"terminal": s.Admin, "cart": s.Cart} {
 		var list struct {
 			Items []Summary `json:"items"`
 		}
 		if err := c.Call(ctx, http.MethodGet, "/api/v1/tenants/"+s.Tenant+"/deliveries", nil, &list); err != nil {
 			return nil, err
 		}
-		all = append(all, list.Items...)
+		for _, o := range list.Items {
+			o.Service = service
+			all = append(all, o)
+		}
 	}
 	return all, nil
 }
