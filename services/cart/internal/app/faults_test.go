@@ -283,7 +283,7 @@ func TestSealAndBillMeet(t *testing.T) {
 				if _, err := f.replica(i).Create(t.Context(), app.CreateCart{Till: till, TransactionType: event.TypeSale}); err == nil {
 					made.Add(1)
 				} else {
-					assert.True(t, problem.Is(err, cart.SessionSealed), "%v", err)
+					assert.True(t, problem.Is(err, cart.SessionSealed) || problem.Is(err, cart.TerminalNotOpened), "%v", err)
 				}
 			case 2:
 				assert.NoError(t, f.app.Follow(t.Context(), terminalSnapshot(2, event.StatusClosing, session1)))

@@ -115,7 +115,7 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 }
 
 func same(a, b register.Session) bool {
-	return a.Session == b.Session && a.Version == b.Version && a.SealedVersion == b.SealedVersion
+	return a.Session == b.Session && a.Version == b.Version && a.Status == b.Status && a.SealedVersion == b.SealedVersion
 }
 
 // answers tells whether the session's state is the answer to a view: to the closing that it was last

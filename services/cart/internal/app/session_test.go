@@ -156,13 +156,15 @@ func TestAnIdleSessionIsSealedAndCounted(t *testing.T) {
 
 func TestCartsInProgressKeepASessionOpen(t *testing.T) {
 	f := newShop(t)
-	c := f.paid()
+	c, before := f.paid(), f.till()
 	f.follow(terminalSnapshot(2, event.StatusClosing, session1))
 	r := f.out.reports()[0]
 	assert.False(t, r.IsSealed)
 	assert.Equal(t, []string{c.ID}, r.CartsInProgress)
 
 	assert.True(t, problem.Is(f.tryCreate(), cart.TerminalNotOpened), "no new cart while closing")
+	_, err := f.app.Create(t.Context(), app.CreateCart{Till: before, TransactionType: event.TypeSale})
+	assert.True(t, problem.Is(err, cart.TerminalNotOpened), "nor by a request that was judged a moment before: %v", err)
 	f.bill(c)
 	f.follow(terminalSnapshot(2, event.StatusClosing, session1))
 	r = f.out.reports()[1]

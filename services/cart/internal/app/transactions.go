@@ -88,11 +88,11 @@ func (a *App) transactions(ctx context.Context, terminal identity.Terminal, numb
 	if err != nil {
 		return nil, storeFailed(err)
 	}
-	for i, item := range items {
-		if !item.Exists() {
-			return nil, problem.NotFound.New("terminal %s has no transaction %d", terminal.ID(), numbers[i])
+	for i, no := range numbers {
+		if !items[i].Exists() {
+			return nil, problem.NotFound.New("terminal %s has no transaction %d", terminal.ID(), no)
 		}
-		t, err := read[transaction](item)
+		t, err := read[transaction](items[i])
 		if err != nil {
 			return nil, err
 		}
@@ -176,11 +176,11 @@ func (w *work) indexDay(ctx context.Context, businessDate string, n int64) error
 	if d.Days == nil {
 		d.Days = map[string][2]int64{}
 	}
-	span, known := d.Days[businessDate]
-	if !known {
-		span = [2]int64{n, n}
+	first := n
+	if span, known := d.Days[businessDate]; known {
+		first = span[0]
 	}
-	d.Days[businessDate] = [2]int64{min(span[0], n), max(span[1], n)}
+	d.Days[businessDate] = [2]int64{first, n} // numbers only grow, so n is the last
 	return w.unit.Put(items[0], d)
 }
 

@@ -140,6 +140,13 @@ func TestPaymentsAreTakenAllOrNone(t *testing.T) {
 	assert.Empty(t, s.Payments)
 }
 
+func TestWhatIsHandedOverHasABoundTogether(t *testing.T) {
+	s := newSale(t, "JPY").add(item("a", "999999999", exempt), "10").subtotal().pay(cashless, "9999999980")
+	_, err := s.Pay([]cart.Tender{{Method: cash, Deposit: d("20")}})
+	assert.True(t, problem.Is(err, cart.CartFull), "%v", err)
+	s.pay(cash, "10").bill()
+}
+
 func TestWhatAPaymentMayBe(t *testing.T) {
 	for name, c := range map[string]struct {
 		tender cart.Tender

@@ -41,11 +41,12 @@ type Book struct {
 	OpenCarts     []OpenCart `json:"open_carts,omitempty"`
 }
 
-// Session is what one session has sold. Version is that of the newest view that the session was judged
-// by; SealedVersion is that of the view which sealed it, 0 while it is open.
+// Session is what one session has sold. Version and Status are those of the newest view that the
+// session was judged by; SealedVersion is that of the view which sealed it, 0 while it is open.
 type Session struct {
 	cart.Session
 	Version       uint64        `json:"version"`
+	Status        string        `json:"status"`
 	SealedVersion uint64        `json:"sealed_version,omitempty"`
 	Count         int64         `json:"count"`
 	LastNo        int64         `json:"last_no"`
@@ -77,7 +78,7 @@ func (b *Book) Follow(v View) {
 		}
 		b.Session = Session{Session: v.Session}
 	}
-	b.Session.Version = v.Version
+	b.Session.Version, b.Session.Status = v.Version, v.Status
 	switch v.Status {
 	case event.StatusOpened:
 		b.Session.SealedVersion = 0
@@ -106,17 +107,19 @@ func (b *Book) InProgress() []string {
 // problem.Conflict when v is out of date.
 func (b *Book) Open(v View, cartID string) error {
 	if v.Status != event.StatusOpened || v.Session.BusinessDate == "" {
-		return cart.TerminalNotOpened.New("the terminal is %s", cmp.Or(v.Status, "not known to be open"))
+		return notOpened(v.Status)
 	}
 	if v.Staff == nil {
 		return cart.NobodySignedIn.New("a cart needs somebody who is responsible for it")
 	}
 	b.Follow(v)
-	if v.Session != b.Session.Session {
+	switch {
+	case v.Session != b.Session.Session:
 		return problem.Conflict.New("the terminal has just begun another session").After(time.Second)
-	}
-	if b.Session.Sealed() {
+	case b.Session.Sealed():
 		return sealed(b.Session)
+	case b.Session.Status != event.StatusOpened: // it has just begun to close
+		return notOpened(b.Session.Status)
 	}
 	if len(b.OpenCarts) >= MaxOpenCarts {
 		return cart.NotCreated.New("%d carts are open at this terminal", len(b.OpenCarts)).
@@ -138,6 +141,10 @@ func (b *Book) MayBill(v View, s cart.Session) error {
 		return sealed(b.Session)
 	}
 	return nil
+}
+
+func notOpened(status string) error {
+	return cart.TerminalNotOpened.New("the terminal is %s", cmp.Or(status, "not known to be open"))
 }
 
 func sealed(s Session) error {
