@@ -41,6 +41,7 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 	})
 	s.Go("relay", relay.Run)
 	s.Go("closings", useCases.RemindClosings)
+	s.Go("wanted tenants", useCases.ResendTenants)
 	api := &httpapi.API{App: useCases, Log: s.Log, Keys: keys.public}
 	api.Mount(s.Engine, keys.verifier, cfg.AppToken)
 	return nil

@@ -54,11 +54,12 @@ type App struct {
 	Needs
 	settled *bell
 	recent  *recent
+	tenants *queue
 }
 
 // New makes the use cases.
 func New(n Needs) *App {
-	return &App{Needs: n, settled: newBell(), recent: newRecent(n.Clock)}
+	return &App{Needs: n, settled: newBell(), recent: newRecent(n.Clock), tenants: newQueue()}
 }
 
 // scene is what a terminal's command has before it: the terminal, and the rules of its store and tenant.

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -223,8 +224,14 @@ func TestSnapshotsThatAreWantedAreSentAgain(t *testing.T) {
 	require.NoError(t, w.App.ResendSnapshots(t.Context(), stream))
 	assert.Equal(t, [3]int{before[0] + 1, before[1], before[2] + 2}, count(), "who asks again within a second has it already")
 	clock.Advance(time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	var part sync.WaitGroup
+	part.Go(func() { assert.NoError(t, w.App.ResendTenants(ctx)) })
 	require.NoError(t, w.App.ResendSnapshots(t.Context(), tenantStream))
-	assert.Equal(t, [3]int{before[0] + 2, before[1] + 1, before[2] + 4}, count(), "or the whole tenant")
+	whole := [3]int{before[0] + 2, before[1] + 1, before[2] + 4}
+	assert.Eventually(t, func() bool { return count() == whole }, soon, time.Millisecond, "or the whole tenant")
+	cancel()
+	part.Wait()
 
 	clock.Advance(time.Second)
 	for _, unknown := range []identity.Stream{
@@ -232,6 +239,18 @@ func TestSnapshotsThatAreWantedAreSentAgain(t *testing.T) {
 	} {
 		assert.NoError(t, w.App.ResendSnapshots(t.Context(), unknown), "what is not there cannot be sent")
 	}
+}
+
+func TestWholeTenantsWaitForTheirTurnOnceEach(t *testing.T) {
+	w := apptest.New(t, at(3), 0)
+	want := func(n int) error {
+		return w.App.ResendSnapshots(t.Context(), identity.TenantStream(fmt.Sprintf("t%d", n)))
+	}
+	for n := range 256 {
+		require.NoError(t, want(n))
+		require.NoError(t, want(n), "who waits already takes no second place")
+	}
+	assert.True(t, problem.Is(want(999), problem.Unavailable), "a full queue asks to be asked again")
 }
 
 func TestAResendThatFailedIsNoReasonToWait(t *testing.T) {

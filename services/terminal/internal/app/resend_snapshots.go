@@ -16,12 +16,12 @@ import (
 // snapshotsAtOnce is how many snapshots one transaction writes.
 const snapshotsAtOnce = 50
 
-// ResendSnapshots publishes what somebody's copy lacks: a terminal with its store and tenant, or a
-// whole tenant. The snapshots are of now with their Version unchanged, in new events. What was sent
+// ResendSnapshots publishes what somebody's copy lacks: a terminal with its store and tenant, or, in a
+// while, a whole tenant. The snapshots are of now with their Version unchanged, in new events. What was sent
 // less than a second ago is not sent again, and what is not there cannot be.
 func (a *App) ResendSnapshots(ctx context.Context, wanted identity.Stream) error {
 	if wanted.TerminalNo == 0 {
-		return a.resendTenant(ctx, wanted.TenantID)
+		return a.queueTenant(wanted.TenantID)
 	}
 	return errors.Join(a.resendTerminal(ctx, identity.Terminal(wanted)), a.resendStores(ctx, wanted.TenantID, wanted.StoreCode))
 }

@@ -13,8 +13,8 @@ import (
 // Slip is one printed thing. Receipt has the store's header and footer around it; Journal is what the
 // electronic journal shows and searches.
 type Slip struct {
-	Receipt string
-	Journal string
+	Receipt string `json:"receipt"`
+	Journal string `json:"journal"`
 }
 
 // Heading is what every slip begins with. At is in the store's time zone.
