@@ -25,10 +25,10 @@ func (a *App) Confirm(ctx context.Context, s *event.JournalStatus) error {
 	ctx, span := a.Tracer.Start(ctx, "outbox.confirm", trace.WithSpanKind(trace.SpanKindConsumer))
 	defer span.End()
 	parked, err := a.Box.Confirm(ctx, s)
-	for _, p := range parked {
-		a.Log.Error("ALERT: the journal has put an event into quarantine; replay or discard it there",
-			zap.String("stream", s.Stream().ID()), zap.String("event_id", p.EventID),
-			zap.Uint64("sequence", p.Sequence), zap.String("reason", p.Reason))
+	if len(parked) > 0 { // one line however many there are: whoever is woken up looks into the journal
+		a.Log.Error("ALERT: the journal has put events into quarantine; replay or discard them there",
+			zap.String("stream", s.Stream().ID()), zap.Int("events", len(parked)), zap.String("event_id", parked[0].EventID),
+			zap.Uint64("sequence", parked[0].Sequence), zap.String("reason", parked[0].Reason))
 	}
 	return err
 }

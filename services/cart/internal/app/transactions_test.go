@@ -8,6 +8,8 @@ import (
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
@@ -138,12 +140,18 @@ func TestWhereTheEventsAre(t *testing.T) {
 	require.Len(t, items, 2)
 	assert.EqualValues(t, 2, items[0].Sequence)
 
+	core, alerts := observer.New(zap.ErrorLevel)
+	f.app.Log = zap.New(core)
 	received := &event.JournalStatus{ReceivedThrough: 3, Failed: []event.FailedEvent{{EventID: items[0].EventID, Sequence: 4, Reason: "bad"}}}
 	received.Envelope = event.Envelope{EventID: outbox.NewID(), SchemaVersion: 1, TenantID: "acme", StoreCode: "s1", TerminalNo: 1, Producer: event.ProducerCart, OccurredAt: evening}
 	foreign := *received
 	foreign.Producer = event.ProducerTerminal
 	require.NoError(t, f.app.Confirm(t.Context(), &foreign))
-	require.NoError(t, f.app.Confirm(t.Context(), received))
+	for range 2 {
+		require.NoError(t, f.app.Confirm(t.Context(), received))
+	}
+	require.Equal(t, 1, alerts.Len(), "alerted once")
+	assert.Contains(t, alerts.All()[0].Message, "ALERT")
 	bad := *received
 	bad.EventID = ""
 	assert.ErrorIs(t, f.app.Confirm(t.Context(), &bad), app.ErrUnusable)
