@@ -69,7 +69,7 @@ func inTheWay(carts []string) error {
 	for i, cart := range carts {
 		fields[i] = problem.Field{Name: cart, Rule: "in-progress", Message: "this cart is neither billed nor cancelled"}
 	}
-	return terminal.CartsInProgress.New("%d carts are in progress", len(carts)).WithFields(fields...)
+	return terminal.CartsInProgress.New("carts in progress: %d", len(carts)).WithFields(fields...)
 }
 
 // beginClose is the first phase. A terminal that is Closing already is joined, with a new count of
