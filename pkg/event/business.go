@@ -36,7 +36,7 @@ func NewBusiness(userID, correlationID string, payload Payload) (*Business, erro
 	return &Business{EventType: payload.EventType(), UserID: userID, CorrelationID: correlationID, Payload: raw}, nil
 }
 
-// Payloads of the Sales.* events. OrderID is the cart id.
+// OrderCreated and what follows are the payloads of the Sales.* events. OrderID is the cart id.
 type (
 	OrderCreated struct {
 		OrderID         string         `json:"orderId"`
@@ -93,7 +93,7 @@ type (
 		ProductID string `json:"productId"`
 		LineNo    int    `json:"lineNo"`
 	}
-	// OrderSubtotalled says that item entry ended; OrderResumedEntry that it began again.
+	// OrderSubtotalled says that item entry ended; OrderEntryResumed that it began again.
 	OrderSubtotalled struct {
 		OrderID string `json:"orderId"`
 	}
@@ -145,7 +145,7 @@ func (ReceiptPrinted) EventType() string         { return "Sales.ReceiptPrinted"
 func (OrderCompleted) EventType() string         { return "Sales.OrderCompleted" }
 func (OrderCancelled) EventType() string         { return "Sales.OrderCancelled" }
 
-// Payloads of the Terminal.* events.
+// SignedIn and what follows are the payloads of the Terminal.* events.
 type (
 	SignedIn struct {
 		TerminalID string `json:"terminalId"`

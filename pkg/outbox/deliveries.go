@@ -107,7 +107,7 @@ func (t tail) withStatus(status string, first, last uint64) (sequence.Set, error
 	case DeliveryPublished:
 		return t.settled().Missing(first, min(last, t.PublishedThrough)), nil
 	case DeliveryReceived:
-		return sequence.Set(t.Received.Missing(first, last)).Missing(first, last), nil
+		return t.Received.Missing(first, last).Missing(first, last), nil
 	case DeliveryParked, "failed":
 		var s sequence.Set
 		for n := range t.Parked {

@@ -111,13 +111,14 @@ func (s *Service) Ready(name string, fn func(ctx context.Context) error) {
 // OnStop adds what is closed at the very end, last added first.
 func (s *Service) OnStop(fn func() error) { s.closers = append(s.closers, fn) }
 
-// connect waits for the sidecar, whose components the wiring needs, and makes its client only then:
-// the client's first connection gives up after a few seconds.
+// connect waits for the sidecar, whose components the wiring needs.
 func (s *Service) connect(ctx context.Context) error {
+	s.Ready("sidecar", s.sidecarAnswers)
 	if err := s.awaitSidecar(ctx); err != nil {
 		return err
 	}
-	client, err := dapr.NewClientWithAddress(net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Settings.DaprGRPCPort)),
+	dapr.SetLogger(nil) // it prints plain text between our JSON lines
+	client, err := dapr.NewClientWithAddressContext(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Settings.DaprGRPCPort)),
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: time.Second, Backoff: backoff.Config{
 			BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: .2, MaxDelay: time.Second}}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxSidecarMessage), grpc.MaxCallSendMsgSize(maxSidecarMessage)))
@@ -126,7 +127,6 @@ func (s *Service) connect(ctx context.Context) error {
 	}
 	s.Dapr = client
 	s.OnStop(func() error { client.Close(); return nil })
-	s.Ready("sidecar", s.sidecarAnswers)
 	return nil
 }
 

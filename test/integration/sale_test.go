@@ -248,7 +248,7 @@ func TestGarbageOnATopicEndsInQuarantine(t *testing.T) {
 func TestStateContractThroughDaprd(t *testing.T) {
 	token, err := running.Secret("cart", "api-token")
 	require.NoError(t, err)
-	client, err := dapr.NewClientWithAddress(running.SidecarGRPC("cart"))
+	client, err := dapr.NewClientWithAddressContext(t.Context(), running.SidecarGRPC("cart"))
 	require.NoError(t, err)
 	defer client.Close()
 	client.WithAuthToken(token)

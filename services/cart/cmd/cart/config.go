@@ -16,6 +16,7 @@ type config struct {
 	Catalog      string        `env:"TILLROLL_CATALOG"` // a file; empty: the embedded sample
 	ReceiptFirst int64         `env:"TILLROLL_RECEIPT_FIRST" envDefault:"1"`
 	ReceiptLast  int64         `env:"TILLROLL_RECEIPT_LAST" envDefault:"999999"`
+	SnapshotWait time.Duration `env:"TILLROLL_SNAPSHOT_WAIT" envDefault:"1s"`
 	ResendAfter  time.Duration `env:"TILLROLL_RESEND_AFTER" envDefault:"5s"`
 	Retention    time.Duration `env:"TILLROLL_OUTBOX_RETENTION" envDefault:"336h"`
 }
@@ -30,6 +31,12 @@ func (c *config) Check() []service.Finding {
 		f = append(f, service.Finding{
 			Message: fmt.Sprintf("TILLROLL_RECEIPT_FIRST is %d and TILLROLL_RECEIPT_LAST is %d", c.ReceiptFirst, c.ReceiptLast),
 			Explain: fmt.Sprintf("Receipt numbers run from the first to the last and start again; give a range inside 1 to %d.", maxReceiptNo),
+		})
+	}
+	if c.SnapshotWait < 0 || c.SnapshotWait > 10*time.Second {
+		f = append(f, service.Finding{
+			Message: fmt.Sprintf("TILLROLL_SNAPSHOT_WAIT is %s", c.SnapshotWait),
+			Explain: "A till waits that long before it is told that it is not open; give 0s to 10s.",
 		})
 	}
 	if c.ResendAfter < 100*time.Millisecond {

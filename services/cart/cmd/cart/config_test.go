@@ -19,6 +19,7 @@ func TestConfiguration(t *testing.T) {
 		"empty range":      {map[string]string{"TILLROLL_RECEIPT_FIRST": "5", "TILLROLL_RECEIPT_LAST": "5"}, "TILLROLL_RECEIPT_LAST"},
 		"from zero":        {map[string]string{"TILLROLL_RECEIPT_FIRST": "0"}, "TILLROLL_RECEIPT_FIRST"},
 		"too large":        {map[string]string{"TILLROLL_RECEIPT_LAST": "1000000000"}, "TILLROLL_RECEIPT_LAST"},
+		"endless wait":     {map[string]string{"TILLROLL_SNAPSHOT_WAIT": "1h"}, "TILLROLL_SNAPSHOT_WAIT"},
 		"hasty resend":     {map[string]string{"TILLROLL_RESEND_AFTER": "1ms"}, "TILLROLL_RESEND_AFTER"},
 		"short retention":  {map[string]string{"TILLROLL_OUTBOX_RETENTION": "1m"}, "TILLROLL_OUTBOX_RETENTION"},
 		"no token":         {map[string]string{"APP_API_TOKEN": ""}, "APP_API_TOKEN"},

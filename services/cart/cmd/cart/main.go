@@ -41,7 +41,7 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 	s.Go("relay", relay.Run)
 	useCases := app.New(app.Ports{
 		Box: box, Store: store, Catalogue: catalogue, Sender: publisher, Clock: clock, NewID: outbox.NewID,
-		Receipts: cfg.receipts(), Log: s.Log, Tracer: otel.Tracer(s.Name),
+		Receipts: cfg.receipts(), Patience: cfg.SnapshotWait, Log: s.Log, Tracer: otel.Tracer(s.Name),
 	})
 	httpapi.New(useCases, verifier, cfg.AppToken, s.Log).Mount(s.Engine)
 	return nil

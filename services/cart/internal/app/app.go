@@ -8,6 +8,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"go.opentelemetry.io/otel/trace"
@@ -52,6 +53,7 @@ type Ports struct {
 	Clock     clockwork.Clock
 	NewID     func() string
 	Receipts  register.Range
+	Patience  time.Duration // how long a new cart waits for the snapshot of its terminal's opening
 	Log       *zap.Logger
 	Tracer    trace.Tracer
 }

@@ -20,7 +20,22 @@ type CreateCart struct {
 // Create makes an empty cart in the terminal's present session, with staff, store and business date as
 // they are now. It fails with cart.TerminalNotOpened, cart.NobodySignedIn, cart.SessionSealed or
 // cart.NotCreated, and with problem.Unavailable while the store is not known here.
+//
+// A terminal that seems closed or without staff is looked at again for a moment (see catchUp).
 func (a *App) Create(ctx context.Context, in CreateCart) (cart.Cart, error) {
+	made, err := a.create(ctx, in)
+	for problem.Is(err, cart.TerminalNotOpened) || problem.Is(err, cart.NobodySignedIn) {
+		newer, ok := a.catchUp(ctx, in.Till)
+		if !ok {
+			break
+		}
+		in.Till = newer
+		made, err = a.create(ctx, in)
+	}
+	return made, err
+}
+
+func (a *App) create(ctx context.Context, in CreateCart) (cart.Cart, error) {
 	command := Command{Till: in.Till, CartID: a.NewID(), Repeat: in.Repeat}
 	return a.command(ctx, command, func(ctx context.Context, w *work) error {
 		book, err := w.register()

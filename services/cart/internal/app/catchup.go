@@ -1,0 +1,34 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/tillroll/tillroll/pkg/state"
+)
+
+// catchUpEvery is how often the copy is looked at while a request waits for it.
+const catchUpEvery = 20 * time.Millisecond
+
+// catchUp waits, as long as the service's patience lasts, for a copy of the terminal that is newer
+// than what the caller's credential and the present copy say. A till that opens and sells in one
+// breath is faster than the snapshot of its opening, and should not be told that it is closed.
+func (a *App) catchUp(ctx context.Context, till Till) (newer Till, ok bool) {
+	deadline := a.Clock.Now().Add(a.Patience)
+	for a.Clock.Now().Before(deadline) {
+		select {
+		case <-ctx.Done():
+			return till, false
+		case <-a.Clock.After(catchUpEvery):
+		}
+		item, err := state.Get(ctx, a.Store, terminalCopyKey(till.ID()))
+		if err != nil {
+			return till, false
+		}
+		known, err := read[terminalCopy](item)
+		if err == nil && item.Exists() && known.Version > till.Version && known.State.IsActive {
+			return TillOf(principalOf(known)), true
+		}
+	}
+	return till, false
+}
