@@ -23,8 +23,10 @@ var inward = map[string]struct {
 	ours    []string
 	foreign func(path string) bool
 }{
-	"internal/journal":     {nil, func(p string) bool { return strings.HasPrefix(p, "golang.org/x/text/") }},
-	"internal/app":         {[]string{"internal/journal"}, func(p string) bool { return !strings.Contains(p, "gin") && !strings.Contains(p, "sql") && !strings.Contains(p, "dapr") }},
+	"internal/journal": {nil, func(p string) bool { return strings.HasPrefix(p, "golang.org/x/text/") }},
+	"internal/app": {[]string{"internal/journal"}, func(p string) bool {
+		return !strings.Contains(p, "gin") && !strings.Contains(p, "sql") && !strings.Contains(p, "dapr")
+	}},
 	"internal/sqlitestore": {[]string{"internal/app", "internal/journal"}, func(p string) bool { return !strings.Contains(p, "gin-gonic") && !strings.Contains(p, "dapr") }},
 	"internal/httpapi":     {[]string{"internal/app", "internal/journal"}, func(p string) bool { return !strings.Contains(p, "sql") && !strings.Contains(p, "dapr") }},
 	"internal/tilltest":    {[]string{"internal/journal"}, func(string) bool { return true }},

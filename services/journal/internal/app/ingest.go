@@ -393,11 +393,14 @@ func (in *Ingest) logRefusal(log *zap.Logger, a *arrival) {
 	if h := a.refusal.Envelope; h != nil {
 		fields = append(fields, zap.String("stream", h.Stream().ID()), zap.String("producer", h.Producer), zap.Uint64("sequence", h.Sequence))
 	}
-	if a.refusal.Reason == journal.UnknownTenant { // it mends itself when the tenant comes
+	switch {
+	case a.givenUpBy != "" && a.refusal.Reason != journal.DeadLetter: // what was dropped comes back so
+		log.Info("dead letter of a quarantined event", fields...)
+	case a.refusal.Reason == journal.UnknownTenant: // it mends itself when the tenant comes
 		log.Warn("event quarantined", fields...)
-		return
+	default:
+		log.Error("event quarantined", fields...)
 	}
-	log.Error("event quarantined", fields...)
 }
 
 // report has the publisher told, every time: it may have missed the last message.

@@ -55,6 +55,7 @@ func (s *Aside) Replay(ctx context.Context, tenant, id, by string) (*journal.Qua
 		return nil, ReplayRefused.New("%s", v.Reason)
 	case ResultRetry:
 		return nil, asProblem(v.Err, QuarantineNotFound)
+	case ResultStored, ResultRepeat:
 	}
 	return s.close(ctx, q, Resolution{State: journal.QuarantineReplayed, By: by, Why: "replayed: " + string(v.Result), At: s.clock.Now().UTC()})
 }

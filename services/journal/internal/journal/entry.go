@@ -134,8 +134,9 @@ func (f Effect) on(total money.Decimal) money.Decimal {
 		return total
 	case TakesOut:
 		return total.Neg()
+	default:
+		return money.Zero
 	}
-	return money.Zero
 }
 
 func personID(p *event.Person) *string {

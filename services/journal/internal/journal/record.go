@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -75,7 +76,7 @@ func Decode(topic string, data []byte) (*Record, error) {
 	e := s.make()
 	// The canonical form is read, not the data: it has whole numbers where a sidecar wrote 1e+06.
 	if err := json.Unmarshal(form, e); err != nil {
-		return nil, refuse(form, Undecodable, err)
+		return nil, refuse(form, Undecodable, plain(err))
 	}
 	if err := e.Head().Validate(); err != nil {
 		return nil, refuse(form, Undecodable, err)
@@ -87,6 +88,18 @@ func Decode(topic string, data []byte) (*Record, error) {
 		return nil, refuse(form, Undecodable, err)
 	}
 	return newRecord(e, form)
+}
+
+// plain says what is wrong with a field in words that name no type of this program.
+func plain(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &wrong):
+		return err
+	case wrong.Field == "":
+		return fmt.Errorf("the event is a %s and no object", wrong.Value)
+	}
+	return fmt.Errorf("field %s cannot be a %s", wrong.Field, wrong.Value)
 }
 
 func newRecord(e event.Event, form []byte) (*Record, error) {

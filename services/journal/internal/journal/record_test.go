@@ -141,6 +141,7 @@ func TestWhatIsRefusedAndWhy(t *testing.T) {
 			assert.Nil(t, r)
 			assert.Equal(t, c.reason, refusal.Reason)
 			assert.NotEmpty(t, refusal.Detail)
+			assert.NotContains(t, refusal.Detail, "Go ", "people read it")
 			if c.whose == "" {
 				assert.Nil(t, refusal.Envelope)
 				return

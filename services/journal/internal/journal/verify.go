@@ -146,9 +146,9 @@ func equal(a, b *int64) bool { return (a == nil) == (b == nil) && (a == nil || *
 
 // Report ends the check.
 func (c *StreamCheck) Report() StreamReport {
-	if c.report.Bad == nil && (c.last.Seq != c.report.Head.Seq || c.last.Hash != c.report.Head.Hash) {
+	if c.report.Bad == nil && (c.last.Seq != c.report.Seq || c.last.Hash != c.report.Hash) {
 		c.report.Bad = &BadLink{Seq: c.last.Seq + 1, Problem: fmt.Sprintf(
-			"the chain ends at link %d but its head is at %d", c.last.Seq, c.report.Head.Seq)}
+			"the chain ends at link %d but its head is at %d", c.last.Seq, c.report.Seq)}
 	}
 	for _, producer := range slices.Sorted(maps.Keys(c.seen)) {
 		c.report.Sequences = append(c.report.Sequences, *c.seen[producer])

@@ -330,7 +330,7 @@ func (b *batch) insert(table, columns, conflict string) error {
 			args = append(args, r...)
 		}
 		values := strings.Repeat("("+marks(width)+"),", len(part))
-		query := fmt.Sprintf("INSERT INTO %s (%s) VALUES %s %s", table, columns, values[:len(values)-1], conflict)
+		query := fmt.Sprintf("INSERT INTO %s (%s) VALUES %s %s", table, columns, values[:len(values)-1], conflict) //nolint:gosec // the names come from the table above
 		if _, err := b.tx.ExecContext(b.ctx, query, args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", table, err)
 		}

@@ -45,7 +45,10 @@ func (s *schema) prepare(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	if found != s.version() {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM schema_version; INSERT INTO schema_version VALUES (`+fmt.Sprint(s.version())+`, '`+s.kind+`')`); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM schema_version`); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO schema_version (version, kind) VALUES (?, ?)`, s.version(), s.kind); err != nil {
 			return err
 		}
 	}

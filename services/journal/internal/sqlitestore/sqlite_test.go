@@ -203,6 +203,20 @@ func TestTheDatabaseIsFullySyncedAndLoggedAhead(t *testing.T) {
 	}
 }
 
+func TestNobodyElseCanReadTheFiles(t *testing.T) {
+	s, dir := newStore(t)
+	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, tilltest.New("acme", "s1", 1).Sale("1")))
+	require.NoError(t, err)
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Greater(t, len(files), 4)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		assert.Zero(t, info.Mode().Perm()&0o077, "%s", f.Name())
+	}
+}
+
 func TestDamageIsToldAndNeverTheEventsFault(t *testing.T) {
 	s, dir := newStore(t)
 	till := tilltest.New("acme", "s1", 1)

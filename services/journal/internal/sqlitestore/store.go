@@ -184,15 +184,16 @@ func openDatabase(ctx context.Context, path string, schema *schema, create bool)
 	if _, err := os.Stat(path); !create && err != nil {
 		return nil, fmt.Errorf("journal file %s is gone: restore it from its backup, then redeliver what is newer: %w", path, err)
 	}
-	mode := "rw"
 	if create {
-		mode = "rwc"
+		if err := createFile(path); err != nil {
+			return nil, err
+		}
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	address := (&url.URL{Scheme: "file", Path: absolute}).String() + "?mode=" + mode + "&" + pragmas
+	address := (&url.URL{Scheme: "file", Path: absolute}).String() + "?mode=rw&" + pragmas
 	db := &database{}
 	if db.writer, err = sql.Open("sqlite", address+"&_txlock=immediate"); err != nil {
 		return nil, err
@@ -207,6 +208,16 @@ func openDatabase(ctx context.Context, path string, schema *schema, create bool)
 	db.reader.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	db.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	return db, nil
+}
+
+// createFile makes an empty file, which is an empty database, that nobody else may read; SQLite gives
+// its other files the same mode.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("journal file: %w", err)
+	}
+	return f.Close()
 }
 
 func (d *database) close() error { return errors.Join(d.reader.Close(), d.writer.Close()) }
