@@ -43,8 +43,8 @@ func (p *Page) Left(s string) *Page {
 	return p
 }
 
-// Center sets s in the middle.
-func (p *Page) Center(s string) *Page {
+// Centre sets s in the middle.
+func (p *Page) Centre(s string) *Page {
 	for _, line := range p.wrap(s) {
 		p.add(strings.Repeat(" ", (p.width-Width(line))/2) + line)
 	}
@@ -62,6 +62,7 @@ func (p *Page) Right(s string) *Page {
 // Split sets left and right at their margins of one line. When both do not fit, left takes lines of
 // its own: an amount is never cut, and no letter of a name is lost.
 func (p *Page) Split(left, right string) *Page {
+	left, right = clean(left), clean(right)
 	gap := p.width - Width(left) - Width(right)
 	if gap < 1 {
 		return p.Left(left).Right(right)
@@ -75,15 +76,20 @@ func (p *Page) Rule() *Page { return p.add(strings.Repeat("-", p.width)) }
 // Blank sets an empty line.
 func (p *Page) Blank() *Page { return p.add("") }
 
-// wrap breaks s at the width, at spaces where there are some. Control characters become spaces, so
-// that nothing a client sent can break a line or drive a printer.
-func (p *Page) wrap(s string) []string {
-	s = strings.Map(func(r rune) rune {
+// clean makes spaces of control characters, so that nothing a client sent can break a line or drive a
+// printer.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
 			return ' '
 		}
 		return r
 	}, s)
+}
+
+// wrap breaks s at the width, at spaces where there are some.
+func (p *Page) wrap(s string) []string {
+	s = clean(s)
 	var lines []string
 	for Width(s) > p.width {
 		head := narrow.Truncate(s, p.width, "")

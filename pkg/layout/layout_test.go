@@ -12,7 +12,7 @@ import (
 )
 
 func TestPage(t *testing.T) {
-	got := layout.NewPage(20).Center("領 収 証").Rule().Split("おにぎり", "120").Split("A very long product name", "1,234.50").Right("12").Blank().Left("end").String()
+	got := layout.NewPage(20).Centre("領 収 証").Rule().Split("おにぎり", "120").Split("A very long product name", "1,234.50").Right("12").Blank().Left("end").String()
 	want := strings.Join([]string{
 		"      領 収 証",
 		"--------------------",
@@ -31,13 +31,14 @@ func TestPage(t *testing.T) {
 func TestNothingASenderWroteBreaksALine(t *testing.T) {
 	got := layout.NewPage(20).Left("a\nb\x1b[31m\x7f").String()
 	assert.Equal(t, "a b [31m\n", got)
+	assert.Equal(t, "a b              1 2\n", layout.NewPage(20).Split("a\nb", "1\t2").String())
 }
 
 func TestNoLineIsWiderAndNoLetterIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		width := rapid.IntRange(16, 64).Draw(rt, "width")
 		left := rapid.StringOfN(rapid.RuneFrom([]rune("ab c領収証ｶ　é")), 0, 80, -1).Draw(rt, "left")
-		page := layout.NewPage(width).Split(left, "9,999").Center(left).String()
+		page := layout.NewPage(width).Split(left, "9,999").Centre(left).String()
 		for _, line := range strings.Split(page, "\n") {
 			require.LessOrEqual(rt, layout.Width(line), width)
 		}

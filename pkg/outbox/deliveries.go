@@ -40,6 +40,23 @@ type Summary struct {
 	Generation       int          `json:"generation"`
 }
 
+// Count is how many of the stream's events that are still kept have a status, "" being any.
+func (s Summary) Count(status string) uint64 {
+	kept, sent := s.LastSequence-s.SweptThrough, s.Missing.Below(s.PublishedThrough+1).Len()
+	switch status {
+	case "":
+		return kept
+	case DeliveryPending:
+		return s.Missing.Len() - sent
+	case DeliveryPublished:
+		return sent
+	case DeliveryReceived:
+		return kept - s.Unconfirmed - uint64(s.Parked)
+	default:
+		return uint64(s.Parked)
+	}
+}
+
 // Summary of a stream.
 func (b *Box) Summary(ctx context.Context, stream identity.Stream) (Summary, error) {
 	h, t, err := b.read(ctx, stream)

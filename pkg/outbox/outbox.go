@@ -74,10 +74,8 @@ func (b *Box) Do(ctx context.Context, stream identity.Stream, fn func(ctx contex
 			}
 		case errors.Is(err, state.ErrConflict):
 			return problem.Conflict.New("%d attempts at %s were outrun", attempt, stream.ID()).Because(err).After(time.Second)
-		case errors.Is(err, state.ErrUnavailable):
-			return problem.Unavailable.New("the state store does not answer").Because(err).After(2 * time.Second)
 		default:
-			return err
+			return state.Problem(err)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -88,6 +90,79 @@ func (b *Box) firstSince(ctx context.Context, stream identity.Stream, low, high 
 // Streams lists every stream that ever had an event here.
 func (b *Box) Streams(ctx context.Context) (map[string]identity.Stream, error) {
 	return b.list(ctx, "outbox-known")
+}
+
+// StreamsOf lists a tenant's streams: its own first, then stores and terminal numbers in order.
+func (b *Box) StreamsOf(ctx context.Context, tenantID string) ([]identity.Stream, error) {
+	all, err := b.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := slices.DeleteFunc(slices.Collect(maps.Values(all)), func(s identity.Stream) bool { return s.TenantID != tenantID })
+	slices.SortFunc(own, func(a, b identity.Stream) int {
+		return cmp.Or(cmp.Compare(a.StoreCode, b.StoreCode), cmp.Compare(a.TerminalNo, b.TerminalNo))
+	})
+	return own, nil
+}
+
+// Redelivery asks for events of a tenant to be published again, from a sequence or from a time on.
+type Redelivery struct {
+	TenantID     string
+	StreamID     string    // one stream; "" for all
+	FromSequence uint64    // 0: Since decides
+	Since        time.Time // used when FromSequence is 0
+}
+
+// Redelivered tells from where on a stream is published again.
+type Redelivered struct {
+	StreamID     string `json:"streamId"`
+	FromSequence uint64 `json:"fromSequence"`
+}
+
+// RedeliverAll does a Redelivery and names the streams that have such events. It fails with
+// problem.NotFound when there is no such stream, or when the sequence asked for of one stream is not
+// kept any more; of all streams each begins with the oldest that is kept.
+func (b *Box) RedeliverAll(ctx context.Context, r Redelivery) ([]Redelivered, error) {
+	streams, err := b.StreamsOf(ctx, r.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	if r.StreamID != "" {
+		streams = slices.DeleteFunc(streams, func(s identity.Stream) bool { return s.ID() != r.StreamID })
+		if len(streams) == 0 {
+			return nil, problem.NotFound.New("the tenant has no events of %s here", r.StreamID)
+		}
+	}
+	done := []Redelivered{}
+	for _, stream := range streams {
+		first, err := b.redeliver(ctx, stream, r)
+		if err != nil {
+			return nil, err
+		}
+		if first > 0 {
+			done = append(done, Redelivered{stream.ID(), first})
+		}
+	}
+	return done, nil
+}
+
+// redeliver gives the first sequence of stream that is published again, or 0 when there is none.
+func (b *Box) redeliver(ctx context.Context, stream identity.Stream, r Redelivery) (uint64, error) {
+	if r.FromSequence == 0 {
+		return b.RedeliverSince(ctx, stream, r.Since)
+	}
+	summary, err := b.Summary(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	first := r.FromSequence
+	if r.StreamID == "" {
+		first = max(first, summary.SweptThrough+1)
+	}
+	if first > summary.LastSequence {
+		return 0, nil
+	}
+	return first, b.Redeliver(ctx, stream, first)
 }
 
 // sweepBatch is how many events one transaction removes.

@@ -143,7 +143,7 @@ var (
 	InvalidOperation = &Kind{300004, http.StatusBadRequest, "invalid-operation", "Not possible in this state", "Read the current state first, then do what it allows."}
 	IdempotencyReuse = &Kind{300005, http.StatusUnprocessableEntity, "idempotency-key-reused", "This Idempotency-Key belongs to another request", "Use a new key for a new request; repeat the same body with the old key."}
 	Conflict         = &Kind{500005, http.StatusConflict, "conflict", "Somebody else changed it at the same time", "Read it again and repeat the request."}
-	Unavailable      = &Kind{600001, http.StatusServiceUnavailable, "unavailable", "Something this needs does not answer", "Nothing was changed. Try again after Retry-After seconds."}
+	Unavailable      = &Kind{600001, http.StatusServiceUnavailable, "unavailable", "Something this needs does not answer", "Try again after Retry-After seconds, with the same Idempotency-Key if the request changes something."}
 	Unexpected       = &Kind{900999, http.StatusInternalServerError, "unexpected", "Something unexpected happened here", "Try again; if it stays, tell the operator the traceId."}
 )
 

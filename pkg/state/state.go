@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tillroll/tillroll/pkg/problem"
 )
 
 // ErrConflict says that a key was not as the caller had read it. Nothing of the transaction was
@@ -17,6 +19,14 @@ var ErrConflict = errors.New("state: changed by somebody else")
 
 // ErrUnavailable says that the store did not answer, or that it is not known whether it wrote.
 var ErrUnavailable = errors.New("state: store unavailable")
+
+// Problem makes a problem of ErrUnavailable, for callers outside; other errors stay as they are.
+func Problem(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return problem.Unavailable.New("the state store does not answer").Because(err).After(2 * time.Second)
+	}
+	return err
+}
 
 // Item is one stored value.
 type Item struct {

@@ -126,6 +126,9 @@ func (s *Store) Check(ctx context.Context) error {
 	err := s.Write(ctx,
 		state.Op{Key: witness, Value: []byte(`1`), Blind: true},
 		state.Op{Key: guard, Value: []byte(`2`), ETag: "stale-on-purpose"})
+	if errors.Is(err, state.ErrUnavailable) {
+		return err // it did not answer, so it has proven nothing
+	}
 	items, readErr := s.Get(ctx, witness, guard)
 	if readErr != nil {
 		return readErr

@@ -27,7 +27,7 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, s, cfg.StateStore)
+	store, err := s.AtomicStore(ctx, cfg.StateStore)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/outbox"
@@ -39,57 +35,28 @@ func (a *App) Deliveries(ctx context.Context, q DeliveryQuery) (Deliveries, erro
 	}
 	items, err := a.Box.Deliveries(ctx, stream, q.Status, q.From, q.Limit)
 	if err != nil {
-		return Deliveries{}, storeFailed(err)
+		return Deliveries{}, state.Problem(err)
 	}
 	summary, err := a.Box.Summary(ctx, stream)
 	if err != nil {
-		return Deliveries{}, storeFailed(err)
+		return Deliveries{}, state.Problem(err)
 	}
-	return Deliveries{Items: items, Total: countOf(summary, q.Status), Summary: summary}, nil
-}
-
-// countOf is how many events of a stream that are still kept have a status.
-func countOf(s outbox.Summary, status string) uint64 {
-	kept := s.LastSequence - s.SweptThrough
-	published := s.Missing.Below(s.PublishedThrough + 1).Len()
-	switch status {
-	case outbox.DeliveryPending:
-		return s.Missing.Len() - published
-	case outbox.DeliveryPublished:
-		return published
-	case outbox.DeliveryReceived:
-		return kept - s.Missing.Len() - uint64(s.Parked) //nolint:gosec // a count
-	case "":
-		return kept
-	default:
-		return uint64(s.Parked) //nolint:gosec // a count
-	}
+	return Deliveries{Items: items, Total: summary.Count(q.Status), Summary: summary}, nil
 }
 
 // Summaries tells of every terminal of a tenant how far its events have come.
 func (a *App) Summaries(ctx context.Context, tenantID string) ([]outbox.Summary, error) {
-	streams, err := a.streams(ctx, tenantID)
+	streams, err := a.Box.StreamsOf(ctx, tenantID)
 	if err != nil {
-		return nil, err
+		return nil, state.Problem(err)
 	}
 	out := make([]outbox.Summary, len(streams))
 	for i, s := range streams {
 		if out[i], err = a.Box.Summary(ctx, s); err != nil {
-			return nil, storeFailed(err)
+			return nil, state.Problem(err)
 		}
 	}
 	return out, nil
-}
-
-// streams of a tenant in order.
-func (a *App) streams(ctx context.Context, tenantID string) ([]identity.Stream, error) {
-	known, err := a.Box.Streams(ctx)
-	if err != nil {
-		return nil, storeFailed(err)
-	}
-	own := slices.DeleteFunc(slices.Collect(maps.Values(known)), func(s identity.Stream) bool { return s.TenantID != tenantID })
-	slices.SortFunc(own, func(a, b identity.Stream) int { return strings.Compare(a.ID(), b.ID()) })
-	return own, nil
 }
 
 // stream finds a terminal's stream by its id: among those that have events, else among the copies of
@@ -97,13 +64,13 @@ func (a *App) streams(ctx context.Context, tenantID string) ([]identity.Stream, 
 func (a *App) stream(ctx context.Context, tenantID, terminalID string) (identity.Stream, error) {
 	known, err := a.Box.Streams(ctx)
 	if err != nil {
-		return identity.Stream{}, storeFailed(err)
+		return identity.Stream{}, state.Problem(err)
 	}
 	s, found := known[terminalID]
 	if !found {
 		item, err := state.Get(ctx, a.Store, terminalCopyKey(terminalID))
 		if err != nil {
-			return s, storeFailed(err)
+			return s, state.Problem(err)
 		}
 		terminal, err := read[terminalCopy](item)
 		if err != nil {
@@ -118,57 +85,8 @@ func (a *App) stream(ctx context.Context, tenantID, terminalID string) (identity
 	return s, nil
 }
 
-// Redelivery asks for events to be published again, from a sequence on or from a time on; of one
-// terminal, or of all terminals of the tenant.
-type Redelivery struct {
-	TenantID     string
-	TerminalID   string
-	FromSequence uint64
-	Since        time.Time
-}
-
-// Redelivered is a stream and the first of its events that goes out again.
-type Redelivered struct {
-	StreamID     string `json:"streamId"`
-	FromSequence uint64 `json:"fromSequence"`
-}
-
-// Redeliver publishes events again as if the journal had never seen them, for a journal that was
-// restored from a backup. Streams without such events are left out of the answer. It fails with
-// problem.NotFound when events of a stream are no longer kept.
-func (a *App) Redeliver(ctx context.Context, in Redelivery) ([]Redelivered, error) {
-	streams, err := a.streamsOf(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	done := []Redelivered{}
-	for _, s := range streams {
-		first, err := a.redeliver(ctx, s, in)
-		if err != nil {
-			return nil, storeFailed(err)
-		}
-		if first > 0 {
-			done = append(done, Redelivered{StreamID: s.ID(), FromSequence: first})
-		}
-	}
-	return done, nil
-}
-
-func (a *App) streamsOf(ctx context.Context, in Redelivery) ([]identity.Stream, error) {
-	if in.TerminalID == "" {
-		return a.streams(ctx, in.TenantID)
-	}
-	s, err := a.stream(ctx, in.TenantID, in.TerminalID)
-	return []identity.Stream{s}, err
-}
-
-func (a *App) redeliver(ctx context.Context, s identity.Stream, in Redelivery) (first uint64, err error) {
-	if in.FromSequence == 0 {
-		return a.Box.RedeliverSince(ctx, s, in.Since)
-	}
-	summary, err := a.Box.Summary(ctx, s)
-	if err != nil || in.FromSequence > summary.LastSequence {
-		return 0, err
-	}
-	return in.FromSequence, a.Box.Redeliver(ctx, s, in.FromSequence)
+// Redeliver publishes events again to a journal that lost them (see outbox.Box.RedeliverAll).
+func (a *App) Redeliver(ctx context.Context, r outbox.Redelivery) ([]outbox.Redelivered, error) {
+	done, err := a.Box.RedeliverAll(ctx, r)
+	return done, state.Problem(err)
 }

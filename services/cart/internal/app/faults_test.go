@@ -14,6 +14,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/idempotency"
+	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/services/cart/internal/app"
@@ -248,7 +249,7 @@ func TestAStoreThatIsAwayIsUnavailableAndNothingHappens(t *testing.T) {
 			return err
 		},
 		"redeliver": func() error {
-			_, err := f.app.Redeliver(t.Context(), app.Redelivery{TenantID: "acme", FromSequence: 1})
+			_, err := f.app.Redeliver(t.Context(), outbox.Redelivery{TenantID: "acme", FromSequence: 1})
 			return err
 		},
 	} {

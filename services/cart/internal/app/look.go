@@ -18,7 +18,7 @@ func (a *App) Cart(ctx context.Context, till Till, cartID string) (cart.Cart, er
 	}
 	item, err := state.Get(ctx, a.Store, cartKey(cartID))
 	if err != nil {
-		return cart.Cart{}, storeFailed(err)
+		return cart.Cart{}, state.Problem(err)
 	}
 	doc, err := read[cartDocument](item)
 	if err != nil {
@@ -40,7 +40,7 @@ func (a *App) OpenCarts(ctx context.Context, till Till) ([]cart.Cart, error) {
 	}
 	items, err := a.Store.Get(ctx, keys...)
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, state.Problem(err)
 	}
 	var open []cart.Cart
 	for _, item := range items {

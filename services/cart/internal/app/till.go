@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/tillroll/tillroll/pkg/auth"
@@ -29,7 +28,7 @@ const copyRetry = time.Second
 func (a *App) CheckKey(ctx context.Context, terminalID, key string) (*auth.Principal, error) {
 	item, err := state.Get(ctx, a.Store, terminalCopyKey(terminalID))
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, state.Problem(err)
 	}
 	known, err := read[terminalCopy](item)
 	switch {
@@ -83,7 +82,7 @@ func TillOf(p *auth.Principal) Till {
 func (a *App) JudgeToken(ctx context.Context, p *auth.Principal) (Till, error) {
 	item, err := state.Get(ctx, a.Store, terminalCopyKey(p.TerminalIdentity().ID()))
 	if err != nil {
-		return Till{}, storeFailed(err)
+		return Till{}, state.Problem(err)
 	}
 	known, err := read[terminalCopy](item)
 	switch {
@@ -98,12 +97,4 @@ func (a *App) JudgeToken(ctx context.Context, p *auth.Principal) (Till, error) {
 		return Till{}, deactivated()
 	}
 	return TillOf(principalOf(known)), nil
-}
-
-// storeFailed is the problem of a read outside any command.
-func storeFailed(err error) error {
-	if errors.Is(err, state.ErrUnavailable) {
-		return problem.Unavailable.New("the state store does not answer").Because(err).After(2 * time.Second)
-	}
-	return err
 }

@@ -86,7 +86,7 @@ func (a *App) transactions(ctx context.Context, terminal identity.Terminal, numb
 	}
 	items, err := a.Store.Get(ctx, keys...)
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, state.Problem(err)
 	}
 	for i, no := range numbers {
 		if !items[i].Exists() {
@@ -210,7 +210,7 @@ func (a *App) bucketsFor(ctx context.Context, terminal identity.Terminal, f Tran
 func (a *App) daySpan(ctx context.Context, terminal identity.Terminal, businessDate string) (first, last int64, err error) {
 	item, err := state.Get(ctx, a.Store, daysKey(terminal.ID(), businessDate))
 	if err != nil {
-		return 0, 0, storeFailed(err)
+		return 0, 0, state.Problem(err)
 	}
 	d, err := read[days](item)
 	if err != nil {
@@ -239,7 +239,7 @@ func (a *App) readBuckets(ctx context.Context, terminal identity.Terminal, numbe
 	}
 	items, err := a.Store.Get(ctx, keys...)
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, state.Problem(err)
 	}
 	var all []indexEntry
 	for _, item := range items {

@@ -185,14 +185,14 @@ func TestEventsGoOutAgain(t *testing.T) {
 	clock.Advance(time.Hour)
 	f.bill(f.paid())
 	for name, c := range map[string]struct {
-		in   app.Redelivery
-		want []app.Redelivered
+		in   outbox.Redelivery
+		want []outbox.Redelivered
 	}{
-		"from a sequence":        {app.Redelivery{FromSequence: 3}, []app.Redelivered{{StreamID: terminal.ID(), FromSequence: 3}}},
-		"of one terminal":        {app.Redelivery{TerminalID: terminal.ID(), FromSequence: 1}, []app.Redelivered{{StreamID: terminal.ID(), FromSequence: 1}}},
-		"since a time":           {app.Redelivery{Since: evening.Add(time.Minute)}, []app.Redelivered{{StreamID: terminal.ID(), FromSequence: first + 1}}},
-		"since after everything": {app.Redelivery{Since: evening.Add(2 * time.Hour)}, []app.Redelivered{}},
-		"from after everything":  {app.Redelivery{FromSequence: 1000}, []app.Redelivered{}},
+		"from a sequence":        {outbox.Redelivery{FromSequence: 3}, []outbox.Redelivered{{StreamID: terminal.ID(), FromSequence: 3}}},
+		"of one terminal":        {outbox.Redelivery{StreamID: terminal.ID(), FromSequence: 1}, []outbox.Redelivered{{StreamID: terminal.ID(), FromSequence: 1}}},
+		"since a time":           {outbox.Redelivery{Since: evening.Add(time.Minute)}, []outbox.Redelivered{{StreamID: terminal.ID(), FromSequence: first + 1}}},
+		"since after everything": {outbox.Redelivery{Since: evening.Add(2 * time.Hour)}, []outbox.Redelivered{}},
+		"from after everything":  {outbox.Redelivery{FromSequence: 1000}, []outbox.Redelivered{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.in.TenantID = "acme"
@@ -201,7 +201,7 @@ func TestEventsGoOutAgain(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
-	_, err := f.app.Redeliver(t.Context(), app.Redelivery{TenantID: "other", TerminalID: terminal.ID(), FromSequence: 1})
+	_, err := f.app.Redeliver(t.Context(), outbox.Redelivery{TenantID: "other", StreamID: terminal.ID(), FromSequence: 1})
 	assert.True(t, problem.Is(err, problem.NotFound))
 }
 

@@ -69,10 +69,10 @@ func (c Cart) JournalText() string {
 
 func (p *paper) storeHeader() {
 	if p.cart.Store.Name != "" {
-		p.Center(p.cart.Store.Name)
+		p.Centre(p.cart.Store.Name)
 	}
 	for _, l := range p.cart.Store.ReceiptHeaders {
-		p.Center(l)
+		p.Centre(l)
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *paper) head() {
 	if p.cart.Status == Cancelled {
 		title = p.abandoned
 	}
-	p.Center(title)
+	p.Centre(title)
 }
 
 // lines sets items with quantity and price; in full with what the customer need not see.
@@ -178,7 +178,7 @@ func (p *paper) storeFooter() {
 		p.Blank()
 	}
 	for _, l := range p.cart.Store.ReceiptFooters {
-		p.Center(l)
+		p.Centre(l)
 	}
 }
 

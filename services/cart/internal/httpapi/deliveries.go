@@ -57,7 +57,7 @@ func (a *API) summariseDeliveries(c *gin.Context) (any, error) {
 
 // redeliverAnswer names the streams of which events go out again.
 type redeliverAnswer struct {
-	Streams []app.Redelivered `json:"streams"`
+	Streams []outbox.Redelivered `json:"streams"`
 }
 
 type redeliverRequest struct {
@@ -75,7 +75,7 @@ func (a *API) redeliver(c *gin.Context) (any, error) {
 		return nil, problem.Invalid.New("either fromSequence (from 1 up) or since must be given").WithFields(problem.Field{
 			Name: "fromSequence", Rule: "either", Message: "give this or since, an RFC 3339 time"})
 	}
-	in := app.Redelivery{TenantID: c.Param("tenant"), TerminalID: body.TerminalID, FromSequence: body.FromSequence}
+	in := outbox.Redelivery{TenantID: c.Param("tenant"), StreamID: body.TerminalID, FromSequence: body.FromSequence}
 	if body.Since != nil {
 		in.Since = *body.Since
 	}

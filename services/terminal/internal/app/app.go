@@ -151,14 +151,7 @@ func (a *App) reader() reader { return reader{a.Store} }
 
 func (r reader) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
 	items, err := r.store.Get(ctx, keys...)
-	return items, unavailable(err)
-}
-
-func unavailable(err error) error {
-	if errors.Is(err, state.ErrUnavailable) {
-		return problem.Unavailable.New("the state store does not answer").Because(err).After(2 * time.Second)
-	}
-	return err
+	return items, state.Problem(err)
 }
 
 // terminalID is what may stand in a key as one; whether there is such a terminal is another matter.

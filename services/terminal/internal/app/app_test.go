@@ -18,6 +18,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/services/terminal/internal/app"
@@ -311,20 +312,20 @@ func TestDeliveriesAndRedelivery(t *testing.T) {
 	assert.Equal(t, []string{"acme", "acme-tokyo-1"}, []string{page.Items[0].StreamID, page.Items[1].StreamID})
 	assert.Zero(t, page.Items[1].Unconfirmed)
 
-	redeliver := func(cmd app.Redeliver) ([]app.Redelivered, error) {
+	redeliver := func(cmd outbox.Redelivery) ([]outbox.Redelivered, error) {
 		cmd.TenantID = apptest.Tenant
 		return w.App.Redeliver(t.Context(), cmd)
 	}
-	done, err := redeliver(app.Redeliver{Since: half})
+	done, err := redeliver(outbox.Redelivery{Since: half})
 	require.NoError(t, err)
-	assert.Equal(t, []app.Redelivered{{StreamID: till.ID(), FromSequence: 2}}, done, "only streams with something since then")
-	done, err = redeliver(app.Redeliver{StreamID: till.ID(), FromSequence: 3})
+	assert.Equal(t, []outbox.Redelivered{{StreamID: till.ID(), FromSequence: 2}}, done, "only streams with something since then")
+	done, err = redeliver(outbox.Redelivery{StreamID: till.ID(), FromSequence: 3})
 	require.NoError(t, err)
-	assert.Equal(t, []app.Redelivered{{StreamID: till.ID(), FromSequence: 3}}, done)
-	done, err = redeliver(app.Redeliver{FromSequence: 3})
+	assert.Equal(t, []outbox.Redelivered{{StreamID: till.ID(), FromSequence: 3}}, done)
+	done, err = redeliver(outbox.Redelivery{FromSequence: 3})
 	require.NoError(t, err)
-	assert.Equal(t, []app.Redelivered{{StreamID: till.ID(), FromSequence: 3}}, done, "the tenant's own stream has but two")
-	_, err = redeliver(app.Redeliver{StreamID: "other", FromSequence: 1})
+	assert.Equal(t, []outbox.Redelivered{{StreamID: till.ID(), FromSequence: 3}}, done, "the tenant's own stream has but two")
+	_, err = redeliver(outbox.Redelivery{StreamID: "other", FromSequence: 1})
 	assert.True(t, problem.Is(err, problem.NotFound), "another tenant's stream is as good as none: %v", err)
 }
 
@@ -338,7 +339,7 @@ func TestDeliveriesAreCountedByStatus(t *testing.T) {
 		summary, found, err := w.App.DeliveriesOf(t.Context(), app.DeliveriesOf{Terminal: till, Status: kind, Limit: 100})
 		require.NoError(t, err)
 		assert.Len(t, found, want, kind)
-		assert.EqualValues(t, want, app.CountOf(summary, kind), kind)
+		assert.EqualValues(t, want, summary.Count(kind), kind)
 	}
 }
 

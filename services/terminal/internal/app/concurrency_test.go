@@ -19,6 +19,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/services/terminal/internal/app"
@@ -303,7 +304,7 @@ func TestAStoreThatIsAwayIsUnavailableEverywhere(t *testing.T) {
 			return err
 		},
 		"summaries": func() error { _, err := w.App.Deliveries(ctx, "acme", app.Span{Limit: 1}); return err },
-		"redeliver": func() error { _, err := w.App.Redeliver(ctx, app.Redeliver{TenantID: "acme"}); return err },
+		"redeliver": func() error { _, err := w.App.Redeliver(ctx, outbox.Redelivery{TenantID: "acme"}); return err },
 		"report": func() error {
 			return w.App.SettleClose(ctx, &event.SessionReport{Envelope: event.Envelope{TenantID: "acme", StoreCode: "tokyo", TerminalNo: 1}})
 		},

@@ -38,7 +38,7 @@ func (a *API) listDeliveriesOf(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := deliveriesAnswer{Items: items, Total: app.CountOf(summary, q.Status), Limit: q.Limit, Summary: summary}
+	answer := deliveriesAnswer{Items: items, Total: summary.Count(q.Status), Limit: q.Limit, Summary: summary}
 	if n := len(items); n == q.Limit && items[n-1].Sequence < summary.LastSequence {
 		answer.Next = items[n-1].Sequence + 1
 	}
@@ -60,13 +60,8 @@ type redeliverRequest struct {
 	TerminalID   string     `json:"terminalId" validate:"max=80"`
 }
 
-type redelivered struct {
-	StreamID     string `json:"streamId"`
-	FromSequence uint64 `json:"fromSequence"`
-}
-
 type redeliverAnswer struct {
-	Streams []redelivered `json:"streams"`
+	Streams []outbox.Redelivered `json:"streams"`
 }
 
 func (a *API) redeliver(c *gin.Context) (any, error) {
@@ -78,7 +73,7 @@ func (a *API) redeliver(c *gin.Context) (any, error) {
 		return nil, problem.Invalid.New("either fromSequence or since must be given").WithFields(problem.Field{
 			Name: "fromSequence", Rule: "exclusive", Message: "give this (at least 1) or since, not both"})
 	}
-	cmd := app.Redeliver{TenantID: c.Param("tenant"), StreamID: in.TerminalID, FromSequence: in.FromSequence}
+	cmd := outbox.Redelivery{TenantID: c.Param("tenant"), StreamID: in.TerminalID, FromSequence: in.FromSequence}
 	if in.Since != nil {
 		cmd.Since = *in.Since
 	}
@@ -86,9 +81,5 @@ func (a *API) redeliver(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := redeliverAnswer{Streams: make([]redelivered, len(done))}
-	for i, d := range done {
-		answer.Streams[i] = redelivered(d)
-	}
-	return answer, nil
+	return redeliverAnswer{done}, nil
 }

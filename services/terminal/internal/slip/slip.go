@@ -121,12 +121,12 @@ func (h Heading) write(title string, sections ...[]line) Slip {
 func (h Heading) page(headers, footers []string, title string, sections [][]line) string {
 	p, w := layout.NewPage(h.Width), h.words()
 	for _, text := range headers {
-		p.Center(text)
+		p.Centre(text)
 	}
 	p.Left(w.store + " " + h.StoreName)
 	p.Split(w.terminal+" "+strconv.Itoa(h.TerminalNo), w.staff+" "+orDashes(h.StaffID))
 	p.Left(w.dateOf(h.At) + h.At.Format(" 15:04"))
-	p.Blank().Center(title).Blank()
+	p.Blank().Centre(title).Blank()
 	p.Left(w.businessDate + " " + w.businessDateOf(h.BusinessDate))
 	p.Left(w.openCounter + " " + strconv.Itoa(h.OpenCounter) + w.times)
 	for _, lines := range sections {
@@ -134,7 +134,7 @@ func (h Heading) page(headers, footers []string, title string, sections [][]line
 	}
 	p.Rule()
 	for _, text := range footers {
-		p.Center(text)
+		p.Centre(text)
 	}
 	return p.String()
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -8,17 +8,17 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/tillroll/tillroll/pkg/outbox"
-	"github.com/tillroll/tillroll/pkg/service"
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
 )
 
-// storeRetry is the pause while the state store is not there yet.
+// storeRetry is the pause while a state store is not there yet.
 const storeRetry = 500 * time.Millisecond
 
-// openStore gives the state store once it answers and has proven that its transactions are atomic.
-func openStore(ctx context.Context, s *service.Service, component string) (state.Store, error) {
+// AtomicStore gives the state component of that name once it answers and has proven that its
+// transactions are atomic: what a command decides and the events that tell of it are written together
+// or not at all. A store that cannot promise that is refused. Readiness follows the store.
+func (s *Service) AtomicStore(ctx context.Context, component string) (state.Store, error) {
 	store := daprstate.New(s.Dapr, component)
 	for waiting := false; ; waiting = true {
 		err := store.Check(ctx)
@@ -38,7 +38,7 @@ func openStore(ctx context.Context, s *service.Service, component string) (state
 		}
 	}
 	s.Ready("state store", func(ctx context.Context) error {
-		_, err := state.Get(ctx, store, outbox.IndexKey("readiness"))
+		_, err := state.Get(ctx, store, "readiness")
 		return err
 	})
 	return store, nil
