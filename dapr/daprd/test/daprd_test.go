@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	daprdBinary, brokerBinary = filepath.Join(folder, "daprd"), filepath.Join(folder, "broker")
 	flags, err := os.ReadFile(filepath.Join("..", "build.flags"))
 	exitOn(err)
-	exitOn(build("..", "-ldflags", strings.Join(strings.Fields(string(flags)), " "), "-o", daprdBinary))
+	exitOn(build("..", "-trimpath", "-ldflags", strings.Join(strings.Fields(string(flags)), " "), "-o", daprdBinary))
 	exitOn(build(filepath.Join("..", "..", "broker"), "-o", brokerBinary))
 	code := m.Run()
 	_ = os.RemoveAll(folder)
@@ -48,9 +48,10 @@ func exitOn(err error) {
 	}
 }
 
+// build shares the build cache with the runner only when it builds in the same way.
 func build(module string, args ...string) error {
-	cmd := exec.Command("go", append([]string{"build", "-C", module}, args...)...)
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd := exec.Command("go", append([]string{"build", "-C", module, "-buildvcs=false"}, args...)...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
