@@ -48,7 +48,7 @@ func TestKillEverythingWhileSalesRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	stop := sellers(ctx, t, tills)
-	for _, victim := range []string{"journal", "cart", "terminal", "journal.daprd", "cart.daprd", "terminal.daprd", "broker", "journal", "cart"} {
+	for _, victim := range []string{"journal", "cart", "terminal", "journal.daprd", "cart.daprd", "terminal.daprd", "till.daprd", "broker", "journal", "cart"} {
 		time.Sleep(700 * time.Millisecond)
 		require.NoError(t, running.Kill(victim))
 		require.NoError(t, running.Ready(30*time.Second), "after kill -9 of %s", victim)
