@@ -61,12 +61,15 @@ type Ports struct {
 // App carries the use cases.
 type App struct {
 	Ports
-	asks  *asks
-	lanes *lanes
+	asks   *asks
+	doubts *asks
+	lanes  *lanes
 }
 
 // New makes the use cases.
-func New(p Ports) *App { return &App{Ports: p, asks: newAsks(p.Clock), lanes: newLanes()} }
+func New(p Ports) *App {
+	return &App{Ports: p, asks: newAsks(p.Clock, askEvery), doubts: newAsks(p.Clock, doubtEvery), lanes: newLanes()}
+}
 
 // shop of a cart.
 func shopOf(c cart.Cart) Shop {

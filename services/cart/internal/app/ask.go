@@ -18,7 +18,10 @@ const (
 	// askEvery is how often a snapshot of one terminal is asked for at most, and askedMax of how many
 	// terminals in that time: a key may name any terminal, so asking costs a stranger nothing.
 	askEvery = time.Second
-	askedMax = 100
+	// doubtEvery is the same for a terminal whose copy is there and may be out of date: a till that is
+	// simply closed and asks to sell must not fill the journal with snapshots.
+	doubtEvery = time.Minute
+	askedMax   = 100
 	// askTimeout bounds the wait for the broker inside a request.
 	askTimeout = time.Second
 )
@@ -27,10 +30,13 @@ const (
 type asks struct {
 	mu    sync.Mutex
 	clock clockwork.Clock
+	every time.Duration
 	last  map[string]time.Time
 }
 
-func newAsks(clock clockwork.Clock) *asks { return &asks{clock: clock, last: map[string]time.Time{}} }
+func newAsks(clock clockwork.Clock, every time.Duration) *asks {
+	return &asks{clock: clock, every: every, last: map[string]time.Time{}}
+}
 
 // permit tells whether it is time to ask about the terminal, and remembers that it was.
 func (a *asks) permit(terminalID string) bool {
@@ -38,7 +44,7 @@ func (a *asks) permit(terminalID string) bool {
 	defer a.mu.Unlock()
 	now := a.clock.Now()
 	for id, at := range a.last {
-		if now.Sub(at) >= askEvery {
+		if now.Sub(at) >= a.every {
 			delete(a.last, id)
 		}
 	}
@@ -52,9 +58,20 @@ func (a *asks) permit(terminalID string) bool {
 // ask asks the terminal service for the snapshots of a terminal, its store and its tenant. It may
 // fail: whoever needs them comes again.
 func (a *App) ask(ctx context.Context, terminal identity.Terminal) {
-	if !a.asks.permit(terminal.ID()) {
-		return
+	if a.asks.permit(terminal.ID()) {
+		a.want(ctx, terminal)
 	}
+}
+
+// doubt asks for the snapshots of a terminal whose copy may be out of date: the broker may have lost
+// the newest one after the journal had confirmed it.
+func (a *App) doubt(ctx context.Context, terminal identity.Terminal) {
+	if a.doubts.permit(terminal.ID()) {
+		a.want(ctx, terminal)
+	}
+}
+
+func (a *App) want(ctx context.Context, terminal identity.Terminal) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	wanted := &event.SnapshotWanted{Envelope: a.envelope(identity.TerminalStream(terminal)), AskedBy: event.ProducerCart}

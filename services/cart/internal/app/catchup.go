@@ -14,12 +14,16 @@ const catchUpEvery = 20 * time.Millisecond
 // than what the caller's credential and the present copy say. A till that opens and sells in one
 // breath is faster than the snapshot of its opening, and should not be told that it is closed.
 func (a *App) catchUp(ctx context.Context, till Till) (newer Till, ok bool) {
-	deadline := a.Clock.Now().Add(a.Patience)
+	began := a.Clock.Now()
+	deadline := began.Add(a.Patience)
 	for a.Clock.Now().Before(deadline) {
 		select {
 		case <-ctx.Done():
 			return till, false
 		case <-a.Clock.After(catchUpEvery):
+		}
+		if a.Clock.Since(began) > a.Patience/2 {
+			a.doubt(ctx, till.Terminal)
 		}
 		item, err := state.Get(ctx, a.Store, terminalCopyKey(till.ID()))
 		if err != nil {

@@ -36,4 +36,8 @@ func TestATillThatStaysClosedIsToldSoInTheEnd(t *testing.T) {
 	f := closedShop(t, 60*time.Millisecond)
 	_, err := f.app.Create(t.Context(), app.CreateCart{Till: f.till(), TransactionType: event.TypeSale})
 	assert.True(t, problem.Is(err, cart.TerminalNotOpened), "%v", err)
+	assert.Len(t, f.out.wanted(), 1, "the copy may be out of date")
+	_, err = f.app.Create(t.Context(), app.CreateCart{Till: f.till(), TransactionType: event.TypeSale})
+	assert.True(t, problem.Is(err, cart.TerminalNotOpened), "%v", err)
+	assert.Len(t, f.out.wanted(), 1, "but it is not asked for at every try")
 }
