@@ -1,0 +1,49 @@
+// Command standin is a test server that speaks MongoDB's wire protocol. It
+// keeps everything in memory, prints its URI as its first line when it is
+// ready, and ends on SIGTERM, on an interrupt, or when its standard input
+// closes, so that it never outlives the test that started it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/tillroll/tillroll/test/standin/internal/server"
+)
+
+func main() {
+	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
+	auth := flag.Bool("auth", false, "demand authentication (SCRAM-SHA-256); the first user can be made without")
+	flag.Parse()
+	log.SetPrefix("standin: ")
+	log.SetFlags(0)
+	if err := run(*port, *auth); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(port int, auth bool) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	address := listener.Addr().String()
+	if _, err := fmt.Printf("mongodb://%s/?replicaSet=%s\n", address, server.ReplicaSet); err != nil {
+		return err
+	}
+	return server.New(address, auth).Serve(ctx, listener)
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+)
+
+// The versions that the server claims: those of MongoDB 7.0.
+const (
+	version        = "7.0.0"
+	maxWireVersion = 21
+)
+
+// command is what the server can do.
+type command struct {
+	run   func(*Server, *request) (bson.D, error)
+	inTxn bool // may be part of a transaction
+	// needs are the actions that a user must be granted; open commands need no user at all.
+	needs []action
+	open  bool
+}
+
+// commands are all commands that are not answered with CommandNotFound.
+var commands map[string]command
+
+func init() { // a literal would refer to itself
+	commands = map[string]command{
+		"hello":    {run: hello, open: true},
+		"isMaster": {run: hello, open: true},
+		"ismaster": {run: hello, open: true},
+		"ping":     {run: nothing, open: true},
+
+		"find":        {run: find, inTxn: true, needs: onCollection("find")},
+		"getMore":     {run: getMore, inTxn: true},
+		"killCursors": {run: killCursors, inTxn: true},
+		"count":       {run: count, needs: onCollection("find")},
+		"distinct":    {run: distinct, inTxn: true, needs: onCollection("find")},
+		"aggregate":   {run: aggregate, inTxn: true, needs: onCollection("find")},
+		"explain":     {run: explain},
+
+		"insert":        {run: insert, inTxn: true, needs: onCollection("insert")},
+		"update":        {run: change, inTxn: true, needs: onCollection("update")},
+		"delete":        {run: remove, inTxn: true, needs: onCollection("remove")},
+		"findAndModify": {run: findAndModify, inTxn: true, needs: onCollection("find", "update")},
+
+		"create":          {run: create, needs: onCollection("createCollection")},
+		"drop":            {run: drop, needs: onCollection("dropCollection")},
+		"createIndexes":   {run: createIndexes, needs: onCollection("createIndex")},
+		"dropIndexes":     {run: dropIndexes, needs: onCollection("dropIndex")},
+		"listIndexes":     {run: listIndexes, needs: onCollection("listIndexes")},
+		"dropDatabase":    {run: dropDatabase, needs: onDatabase("dropDatabase")},
+		"listCollections": {run: listCollections, needs: onDatabase("listCollections")},
+		"listDatabases":   {run: listDatabases, needs: onCluster("listDatabases")},
+
+		"commitTransaction": {run: outsideTxn},
+		"abortTransaction":  {run: outsideTxn},
+		"endSessions":       {run: endSessions, open: true},
+
+		"saslStart":        {run: saslStart, open: true},
+		"saslContinue":     {run: saslContinue, open: true},
+		"connectionStatus": {run: connectionStatus, open: true},
+		"createUser":       {run: createUser, needs: onDatabase("createUser")},
+		"createRole":       {run: createRole, needs: onDatabase("createRole")},
+		"usersInfo":        {run: usersInfo, needs: onDatabase("viewUser")},
+
+		"buildInfo":          {run: buildInfo, open: true},
+		"buildinfo":          {run: buildInfo, open: true},
+		"serverStatus":       {run: serverStatus, needs: onCluster("serverStatus")},
+		"configureFailPoint": {run: configureFailPoint, needs: onCluster("configureFailPoint")},
+	}
+}
+
+func nothing(*Server, *request) (bson.D, error) { return doc(), nil }
+
+func hello(s *Server, r *request) (bson.D, error) {
+	if name, ok := r.body.Lookup("client", "application", "name").StringValueOK(); ok {
+		r.caller.appName = name
+	}
+	reply := doc(
+		"helloOk", true, "ismaster", true, "isWritablePrimary", true, "secondary", false, "readOnly", false,
+		"setName", ReplicaSet, "setVersion", int32(1), "hosts", bson.A{s.address}, "primary", s.address, "me", s.address,
+		"maxBsonObjectSize", int32(16<<20), "maxMessageSizeBytes", int32(maxMessageSize), "maxWriteBatchSize", int32(100_000),
+		"localTime", time.Now(), "logicalSessionTimeoutMinutes", int32(30), "connectionId", int32(1),
+		"minWireVersion", int32(0), "maxWireVersion", int32(maxWireVersion))
+	if _, err := r.body.LookupErr("saslSupportedMechs"); err == nil {
+		reply = append(reply, bson.E{Key: "saslSupportedMechs", Value: bson.A{mechanism}})
+	}
+	return reply, nil
+}
+
+func buildInfo(*Server, *request) (bson.D, error) {
+	return doc("version", version, "versionArray", bson.A{int32(7), int32(0), int32(0), int32(0)},
+		"gitVersion", "stand-in", "modules", bson.A{}, "bits", int32(64), "maxBsonObjectSize", int32(16<<20)), nil
+}
+
+func serverStatus(s *Server, _ *request) (bson.D, error) {
+	return doc("host", s.address, "version", version, "process", "standin", "uptime", time.Since(started).Seconds(),
+		"repl", doc("setName", ReplicaSet, "isWritablePrimary", true, "me", s.address)), nil
+}
