@@ -41,13 +41,13 @@ status: runner ## what runs, on which ports, since when; fails unless everything
 logs: runner ## follow the log of everything, or of one: SERVICE=cart, SERVICE=cart.daprd
 	@bin/runner logs -f $(DATA_FLAG) $(SERVICE)
 
-demo: ## make a sale on the running stack and look it up in the journal; starts nothing
+demo: ## play a small shop day on the running stack and audit it; starts nothing
 	@test -x bin/tillctl || { echo "Start the stack first: make run, or make up"; exit 1; }
 	@$(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') bin/tillctl demo
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack lint clean
+.PHONY: build test test-unit test-stack load lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -59,6 +59,9 @@ test-unit: ## vet and test every module by itself, with the race detector
 test-stack: build ## black-box tests of the whole stack (test/)
 	@.ci/test-stack
 
+load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
+	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) go test -tags load -count=1 -v ./load
+
 lint: ## gofmt, go vet and golangci-lint in every module
 	@.ci/lint
 
@@ -69,6 +72,8 @@ clean: runner ## delete the data folder: every sale, key and log; asks first
 #? DATA=DIR           the data folder (default .tillroll)
 #? PORT_OFFSET=N      add N to every port: a second stack beside the first, with a DATA of its own
 #? EXCEPT=cart        do not start this app, only its sidecar; its variables are in DATA/env/cart.env
+#? TILLS=N           how many tills make load has (default 4)
+#? SALES=N           how many sales each of them makes (default 50)
 #? SERVICE=cart       whose log is shown
 
 # The runner builds in seconds and is asked each time whether it is up to date.

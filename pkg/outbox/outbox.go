@@ -55,13 +55,14 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 // Do runs one command on a stream: fn reads and decides through the Unit, and what the Unit holds
 // afterwards is written at once. When somebody else wrote in between, fn runs again from the read,
 // so it must have no effects of its own. An error from fn is returned as it is and writes nothing.
+// Keys that fn is sure to Get can be named ahead: they are read together with the head.
 //
 // Errors besides fn's: problem.Conflict when it was outrun too often, problem.Unavailable when the
 // store does not answer. After Unavailable the command may or may not have happened; a repeat with
 // the same Idempotency-Key finds out.
-func (b *Box) Do(ctx context.Context, stream identity.Stream, fn func(ctx context.Context, u *Unit) error) error {
+func (b *Box) Do(ctx context.Context, stream identity.Stream, fn func(ctx context.Context, u *Unit) error, ahead ...string) error {
 	for attempt := 1; ; attempt++ {
-		u, err := b.attempt(ctx, stream, fn)
+		u, err := b.attempt(ctx, stream, fn, ahead)
 		switch {
 		case err == nil:
 			if u.events > 0 {
@@ -80,8 +81,8 @@ func (b *Box) Do(ctx context.Context, stream identity.Stream, fn func(ctx contex
 	}
 }
 
-func (b *Box) attempt(ctx context.Context, stream identity.Stream, fn func(context.Context, *Unit) error) (*Unit, error) {
-	u, err := b.begin(ctx, stream)
+func (b *Box) attempt(ctx context.Context, stream identity.Stream, fn func(context.Context, *Unit) error, ahead []string) (*Unit, error) {
+	u, err := b.begin(ctx, stream, ahead)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,8 @@ func newFixture(t *testing.T) *fixture {
 		box: outbox.New(store, event.ProducerCart, clockwork.NewRealClock(), outbox.NewID),
 		cfg: outbox.RelayConfig{
 			ResendAfter: 20 * time.Millisecond, ResendMax: 80 * time.Millisecond, RetryAfter: 2 * time.Millisecond, RetryMax: 10 * time.Millisecond,
-			Scan: 10 * time.Millisecond, DelistAfter: 15 * time.Millisecond, Retention: time.Hour, Sweep: time.Hour,
+			MarkAfter: 5 * time.Millisecond,
+			Scan:      10 * time.Millisecond, DelistAfter: 15 * time.Millisecond, Retention: time.Hour, Sweep: time.Hour,
 		},
 	}
 }

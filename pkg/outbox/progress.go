@@ -12,16 +12,22 @@ import (
 
 // read gives head and tail of a stream.
 func (b *Box) read(ctx context.Context, stream identity.Stream) (head, tail, error) {
+	h, t, _, err := b.readItems(ctx, stream)
+	return h, t, err
+}
+
+// readItems is read, with the tail as it lies in the store, to be changed there.
+func (b *Box) readItems(ctx context.Context, stream identity.Stream) (head, tail, state.Item, error) {
 	items, err := b.store.Get(ctx, HeadKey(stream.ID()), TailKey(stream.ID()))
 	if err != nil {
-		return head{}, tail{}, err
+		return head{}, tail{}, state.Item{}, err
 	}
 	h, err := decodeHead(items[0], stream)
 	if err != nil {
-		return head{}, tail{}, err
+		return head{}, tail{}, state.Item{}, err
 	}
 	t, err := decodeTail(items[1])
-	return h, t, err
+	return h, t, items[1], err
 }
 
 // records reads events by number. One that should be there and is not means that the store lost
@@ -47,14 +53,10 @@ func (b *Box) records(ctx context.Context, stream identity.Stream, numbers []uin
 	return out, nil
 }
 
-// changeTail reads, changes and writes a tail until nobody else interferes. fn returns false when
-// there is nothing to write.
-func (b *Box) changeTail(ctx context.Context, stream identity.Stream, fn func(t *tail) bool) (tail, error) {
+// changeTail changes and writes a tail, which was read as item, and reads it again until nobody else
+// interferes. fn returns false when there is nothing to write.
+func (b *Box) changeTail(ctx context.Context, item state.Item, fn func(t *tail) bool) (tail, error) {
 	for attempt := 1; ; attempt++ {
-		item, err := state.Get(ctx, b.store, TailKey(stream.ID()))
-		if err != nil {
-			return tail{}, err
-		}
 		t, err := decodeTail(item)
 		if err != nil || !fn(&t) {
 			return t, err
@@ -70,11 +72,14 @@ func (b *Box) changeTail(ctx context.Context, stream identity.Stream, fn func(t 
 		if err := b.pause(ctx, attempt); err != nil {
 			return t, err
 		}
+		if item, err = state.Get(ctx, b.store, item.Key); err != nil {
+			return t, err
+		}
 	}
 }
 
-func (b *Box) markPublished(ctx context.Context, stream identity.Stream, generation int, through uint64) error {
-	_, err := b.changeTail(ctx, stream, func(t *tail) bool {
+func (b *Box) markPublished(ctx context.Context, read state.Item, generation int, through uint64) error {
+	_, err := b.changeTail(ctx, read, func(t *tail) bool {
 		if t.Generation != generation || t.PublishedThrough >= through {
 			return false
 		}
@@ -91,14 +96,14 @@ func (b *Box) markPublished(ctx context.Context, stream identity.Stream, generat
 // It returns the events that this call parked, for the alert.
 func (b *Box) Confirm(ctx context.Context, s *event.JournalStatus) ([]event.FailedEvent, error) {
 	stream := s.Stream()
-	h, _, err := b.read(ctx, stream)
+	h, _, read, err := b.readItems(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
 	known := h.NextSequence
 	var parked []event.FailedEvent
 	var changed bool
-	t, err := b.changeTail(ctx, stream, func(t *tail) bool {
+	t, err := b.changeTail(ctx, read, func(t *tail) bool {
 		parked, changed = nil, false
 		if s.Generation != t.Generation {
 			return false
@@ -131,6 +136,7 @@ func (t *tail) confirm(s *event.JournalStatus, next uint64, park func(event.Fail
 		}
 	}
 	changed = t.Received.Len() != before
+	t.PublishedThrough = max(t.PublishedThrough, t.Received.Max())
 	for n := range t.Parked {
 		if t.Received.Contains(n) {
 			delete(t.Parked, n)

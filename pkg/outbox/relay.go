@@ -39,6 +39,9 @@ type RelayConfig struct {
 	ResendAfter, ResendMax time.Duration
 	// RetryAfter is the pause after a publish that failed; it doubles up to RetryMax.
 	RetryAfter, RetryMax time.Duration
+	// MarkAfter is how long the tail may lag behind what was published. Confirmations move it anyway;
+	// what a crash forgets is published once more.
+	MarkAfter time.Duration
 	// Scan is how often the index is read for streams that another replica, or this one before its
 	// restart, left unconfirmed.
 	Scan time.Duration
@@ -54,7 +57,7 @@ type RelayConfig struct {
 var DefaultRelay = RelayConfig{
 	ResendAfter: 5 * time.Second, ResendMax: 5 * time.Minute,
 	RetryAfter: 500 * time.Millisecond, RetryMax: 10 * time.Second,
-	Scan: 5 * time.Second, DelistAfter: 15 * time.Second,
+	MarkAfter: time.Second, Scan: 5 * time.Second, DelistAfter: 15 * time.Second,
 	Retention: 14 * 24 * time.Hour, Sweep: time.Hour,
 }
 
@@ -92,8 +95,16 @@ type course struct {
 	running  bool
 	nudged   bool // again right after the running round
 	failures int
+	sent     sent
 	resend   resend
 	emptyAt  time.Time // since when nothing is unconfirmed; zero while something is
+}
+
+// sent is how far the stream was published, and when the tail must be told.
+type sent struct {
+	generation int
+	through    uint64
+	mark       time.Time // zero: the tail knows
 }
 
 // resend is the back-off of what was published and not confirmed.
@@ -273,7 +284,7 @@ func (r *Relay) round(ctx context.Context, c *course) time.Time {
 }
 
 func (r *Relay) advance(ctx context.Context, c *course) (time.Time, error) {
-	h, t, err := r.box.read(ctx, c.stream)
+	h, t, read, err := r.box.readItems(ctx, c.stream)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -284,20 +295,31 @@ func (r *Relay) advance(ctx context.Context, c *course) (time.Time, error) {
 		return r.rest(ctx, c)
 	}
 	c.emptyAt = time.Time{}
-	if t.PublishedThrough < last {
-		return r.publishNew(ctx, c, t, last)
+	if c.sent.generation != t.Generation || c.sent.through <= t.PublishedThrough {
+		c.sent = sent{generation: t.Generation, through: t.PublishedThrough}
 	}
-	return r.resend(ctx, c, t, settled.Missing(1, t.PublishedThrough))
+	var next time.Time
+	switch {
+	case c.sent.through < last:
+		next, err = r.publishNew(ctx, c, t, last)
+	default:
+		next, err = r.resend(ctx, c, t, settled.Missing(1, c.sent.through))
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return r.mark(ctx, c, read, next)
 }
 
 // publishNew sends what was never sent.
 func (r *Relay) publishNew(ctx context.Context, c *course, t tail, last uint64) (time.Time, error) {
-	first := t.PublishedThrough + 1
-	numbers := sequence.Set{{First: first, Last: last}}.Numbers(publishBatch)
+	numbers := sequence.Set{{First: c.sent.through + 1, Last: last}}.Numbers(publishBatch)
 	taken, err := r.publish(ctx, c.stream, t.Generation, numbers)
+	now := r.clock.Now()
 	if taken > 0 {
-		if err := r.box.markPublished(ctx, c.stream, t.Generation, numbers[taken-1]); err != nil {
-			return time.Time{}, err
+		c.sent.through = numbers[taken-1]
+		if c.sent.mark.IsZero() {
+			c.sent.mark = now.Add(r.cfg.MarkAfter)
 		}
 	}
 	if err != nil {
@@ -306,13 +328,28 @@ func (r *Relay) publishNew(ctx context.Context, c *course, t tail, last uint64) 
 	if c.resend.at.IsZero() {
 		c.resend = resend{
 			wait: r.cfg.ResendAfter, window: resendWindow, settled: t.Received.Len(),
-			at: r.clock.Now().Add(r.cfg.ResendAfter),
+			at: now.Add(r.cfg.ResendAfter),
 		}
 	}
-	if numbers[len(numbers)-1] < last {
-		return r.clock.Now(), nil
+	if c.sent.through < last {
+		return now, nil
 	}
 	return c.resend.at, nil
+}
+
+// mark tells the tail how far the stream was published, when that is due.
+func (r *Relay) mark(ctx context.Context, c *course, read state.Item, next time.Time) (time.Time, error) {
+	if c.sent.mark.IsZero() {
+		return next, nil
+	}
+	if c.sent.mark.After(r.clock.Now()) {
+		if c.sent.mark.Before(next) {
+			next = c.sent.mark
+		}
+		return next, nil
+	}
+	c.sent.mark = time.Time{}
+	return next, r.box.markPublished(ctx, read, c.sent.generation, c.sent.through)
 }
 
 // resend sends again what was sent long enough ago and is not confirmed, a window at a time: the
@@ -338,7 +375,7 @@ func (r *Relay) resend(ctx context.Context, c *course, t tail, missing sequence.
 	case w.through > 0: // nobody answers
 		w.wait, w.window = min(w.wait*2, r.cfg.ResendMax), resendWindow
 	default:
-		w.until = t.PublishedThrough
+		w.until = c.sent.through
 	}
 	numbers := missing.Below(w.until + 1).Numbers(w.window)
 	for rest := numbers; len(rest) > 0; {

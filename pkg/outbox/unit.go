@@ -18,6 +18,7 @@ type Unit struct {
 	box      *Box
 	stream   identity.Stream
 	headItem state.Item
+	ahead    map[string]state.Item // read together with the head
 	head     head
 	ops      []state.Op
 	events   int
@@ -26,16 +27,22 @@ type Unit struct {
 	now      time.Time
 }
 
-func (b *Box) begin(ctx context.Context, stream identity.Stream) (*Unit, error) {
-	item, err := state.Get(ctx, b.store, HeadKey(stream.ID()))
+func (b *Box) begin(ctx context.Context, stream identity.Stream, ahead []string) (*Unit, error) {
+	items, err := b.store.Get(ctx, append([]string{HeadKey(stream.ID())}, ahead...)...)
 	if err != nil {
 		return nil, err
 	}
-	h, err := decodeHead(item, stream)
+	h, err := decodeHead(items[0], stream)
 	if err != nil {
 		return nil, err
 	}
-	u := &Unit{box: b, stream: stream, headItem: item, head: h, now: b.clock.Now(), trace: propagation.MapCarrier{}}
+	u := &Unit{
+		box: b, stream: stream, headItem: items[0], head: h, now: b.clock.Now(), trace: propagation.MapCarrier{},
+		ahead: make(map[string]state.Item, len(ahead)),
+	}
+	for _, item := range items[1:] {
+		u.ahead[item.Key] = item
+	}
 	propagation.TraceContext{}.Inject(ctx, u.trace)
 	return u, nil
 }
@@ -45,7 +52,15 @@ func (u *Unit) Now() time.Time { return u.now }
 
 // Get reads keys outside the head.
 func (u *Unit) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
-	return u.box.store.Get(ctx, keys...)
+	items := make([]state.Item, len(keys))
+	for i, key := range keys {
+		item, ok := u.ahead[key]
+		if !ok {
+			return u.box.store.Get(ctx, keys...)
+		}
+		items[i] = item
+	}
+	return items, nil
 }
 
 // Counters decodes the service's own part of the head into v, which keeps its zero value on a

@@ -21,6 +21,7 @@ type Settings struct {
 	StopGrace     time.Duration `env:"TILLROLL_STOP_GRACE" envDefault:"8s"`
 	PubSub        string        `env:"TILLROLL_PUBSUB" envDefault:"pubsub"`
 	SecretStore   string        `env:"TILLROLL_SECRETSTORE" envDefault:"secretstore"`
+	StateWriters  int           `env:"TILLROLL_STATE_WRITERS" envDefault:"0"` // at once; 0: any number. SQLite: 1
 	TraceEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
@@ -59,6 +60,9 @@ func (s *Settings) Check() []Finding {
 	}
 	if !strings.Contains(" debug info warn error ", " "+s.LogLevel+" ") {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_LOG_LEVEL is %q", s.LogLevel), "Use debug, info, warn or error."})
+	}
+	if s.StateWriters < 0 {
+		f = append(f, Finding{fmt.Sprintf("TILLROLL_STATE_WRITERS is %d", s.StateWriters), "Use 1 for a SQLite state store, 0 (any number at once) for a server database."})
 	}
 	if s.StopGrace < time.Second {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_STOP_GRACE is %s", s.StopGrace), "Requests under way need at least 1s to finish."})

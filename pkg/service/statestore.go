@@ -20,6 +20,9 @@ const storeRetry = 500 * time.Millisecond
 // or not at all. A store that cannot promise that is refused. Readiness follows the store.
 func (s *Service) AtomicStore(ctx context.Context, component string) (state.Store, error) {
 	store := daprstate.New(s.Dapr, component)
+	if s.Settings.StateWriters > 0 {
+		store.LimitWriters(s.Settings.StateWriters)
+	}
 	for waiting := false; ; waiting = true {
 		err := store.Check(ctx)
 		if err == nil {

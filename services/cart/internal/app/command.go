@@ -22,6 +22,15 @@ type Command struct {
 	Repeat *idempotency.Request
 }
 
+// keys of the state that the command begins with: the cart, and what is kept under its key.
+func (in *Command) keys() []string {
+	keys := []string{cartKey(in.CartID)}
+	if in.Repeat != nil {
+		keys = append(keys, in.Repeat.StateKey(in.Till.ID()))
+	}
+	return keys
+}
+
 // answer is what is kept of a request with an Idempotency-Key: which cart it was about. A repeat is
 // answered with that cart as it is now, so that keys cost a few bytes and not a cart each.
 type answer struct {
@@ -63,7 +72,7 @@ func (a *App) command(ctx context.Context, in Command, fn func(ctx context.Conte
 		}
 		after = w.cart
 		return w.finish(id)
-	})
+	}, in.keys()...)
 	return after, err
 }
 
@@ -84,11 +93,7 @@ type work struct {
 // begin reads the cart, and what is kept under the request's Idempotency-Key.
 func (a *App) begin(ctx context.Context, u *outbox.Unit, in Command) (*work, error) {
 	w := &work{app: a, unit: u, in: in}
-	keys := []string{cartKey(in.CartID)}
-	if in.Repeat != nil {
-		keys = append(keys, in.Repeat.StateKey(in.Till.ID()))
-	}
-	items, err := u.Get(ctx, keys...)
+	items, err := u.Get(ctx, in.keys()...)
 	if err != nil {
 		return nil, err
 	}

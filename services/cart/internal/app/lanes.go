@@ -39,11 +39,11 @@ func (l *lanes) enter(ctx context.Context, terminalID string) (leave func(), err
 }
 
 // do is Box.Do in the lane of the stream.
-func (a *App) do(ctx context.Context, stream identity.Stream, fn func(ctx context.Context, u *outbox.Unit) error) error {
+func (a *App) do(ctx context.Context, stream identity.Stream, fn func(ctx context.Context, u *outbox.Unit) error, ahead ...string) error {
 	leave, err := a.lanes.enter(ctx, stream.ID())
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return a.Box.Do(ctx, stream, fn)
+	return a.Box.Do(ctx, stream, fn, ahead...)
 }

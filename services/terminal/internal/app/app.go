@@ -78,11 +78,15 @@ func (a *App) command(ctx context.Context, id identity.Terminal, fn func(ctx con
 			return err
 		}
 		return fn(ctx, s)
-	})
+	}, sceneKeys(id)...)
+}
+
+func sceneKeys(id identity.Terminal) []string {
+	return []string{documents.TerminalKey(id.ID()), documents.TenantKey(id.TenantID), documents.StoreKey(id.TenantID, id.StoreCode)}
 }
 
 func readScene(ctx context.Context, u *outbox.Unit, id identity.Terminal) (*scene, error) {
-	items, err := u.Get(ctx, documents.TerminalKey(id.ID()), documents.TenantKey(id.TenantID), documents.StoreKey(id.TenantID, id.StoreCode))
+	items, err := u.Get(ctx, sceneKeys(id)...)
 	if err != nil {
 		return nil, err
 	}
