@@ -36,8 +36,10 @@ func NewBusiness(userID, correlationID string, payload Payload) (*Business, erro
 	return &Business{EventType: payload.EventType(), UserID: userID, CorrelationID: correlationID, Payload: raw}, nil
 }
 
-// OrderCreated and what follows are the payloads of the Sales.* events. OrderID is the cart id.
+// The payloads of the Sales.* events. OrderID is the cart id.
+
 type (
+	// OrderCreated says that a new order is started, and freezes whose and where it is.
 	OrderCreated struct {
 		OrderID         string         `json:"orderId"`
 		Customer        *Person        `json:"customer,omitempty"`
@@ -60,6 +62,7 @@ type (
 		ReceiptFooters            []string `json:"receiptFooters,omitempty"`
 		ReceiptWidth              int      `json:"receiptWidth,omitempty"` // columns
 	}
+	// ProductAdded says that an item is rung up, at its price and tax of that moment.
 	ProductAdded struct {
 		OrderID            string        `json:"orderId"`
 		ProductID          string        `json:"productId"`
@@ -81,6 +84,7 @@ type (
 		Rate     money.Decimal  `json:"rate"`
 		Rounding money.Rounding `json:"rounding"`
 	}
+	// ProductQuantityUpdated says that the quantity of a line is changed.
 	ProductQuantityUpdated struct {
 		OrderID     string        `json:"orderId"`
 		ProductID   string        `json:"productId"`
@@ -88,18 +92,21 @@ type (
 		NewQuantity money.Decimal `json:"newQuantity"`
 		LineNo      int           `json:"lineNo"`
 	}
+	// ProductRemoved says that a line is cancelled; it stays visible.
 	ProductRemoved struct {
 		OrderID   string `json:"orderId"`
 		ProductID string `json:"productId"`
 		LineNo    int    `json:"lineNo"`
 	}
-	// OrderSubtotalled says that item entry ended; OrderEntryResumed that it began again.
+	// OrderSubtotalled says that item entry ended and paying begins.
 	OrderSubtotalled struct {
 		OrderID string `json:"orderId"`
 	}
+	// OrderEntryResumed says that item entry began again.
 	OrderEntryResumed struct {
 		OrderID string `json:"orderId"`
 	}
+	// PaymentTendered says that a payment is made: Amount of Deposit pays the bill, the rest is change.
 	PaymentTendered struct {
 		OrderID     string        `json:"orderId"`
 		PaymentType string        `json:"paymentType"`
@@ -110,20 +117,24 @@ type (
 		Description string        `json:"description,omitempty"`
 		Detail      string        `json:"detail,omitempty"`
 	}
+	// PaymentReleased says that a payment is given back.
 	PaymentReleased struct {
 		OrderID   string `json:"orderId"`
 		PaymentNo int    `json:"paymentNo"`
 	}
+	// ReceiptPrinted names one printed copy of the receipt.
 	ReceiptPrinted struct {
 		OrderID   string `json:"orderId"`
 		ReceiptID string `json:"receiptId"`
 	}
+	// OrderCompleted says that the order is billed, under which numbers.
 	OrderCompleted struct {
 		OrderID          string `json:"orderId"`
 		TransactionNo    int64  `json:"transactionNo"`
 		ReceiptNo        int64  `json:"receiptNo"`
 		GenerateDateTime string `json:"generateDateTime"`
 	}
+	// OrderCancelled says that the order is given up; it takes numbers all the same.
 	OrderCancelled struct {
 		OrderID          string `json:"orderId"`
 		TransactionNo    int64  `json:"transactionNo"`
@@ -145,17 +156,21 @@ func (ReceiptPrinted) EventType() string         { return "Sales.ReceiptPrinted"
 func (OrderCompleted) EventType() string         { return "Sales.OrderCompleted" }
 func (OrderCancelled) EventType() string         { return "Sales.OrderCancelled" }
 
-// SignedIn and what follows are the payloads of the Terminal.* events.
+// The payloads of the Terminal.* events.
+
 type (
+	// SignedIn says that a member of staff stands at the till.
 	SignedIn struct {
 		TerminalID string `json:"terminalId"`
 		StaffID    string `json:"staffId"`
 		StaffName  string `json:"staffName,omitempty"`
 	}
+	// SignedOut says that nobody does any more.
 	SignedOut struct {
 		TerminalID string `json:"terminalId"`
 		StaffID    string `json:"staffId"`
 	}
+	// Opened says that a session of the till begins.
 	Opened struct {
 		TerminalID      string        `json:"terminalId"`
 		StaffID         string        `json:"staffId,omitempty"`
@@ -164,12 +179,14 @@ type (
 		BusinessCounter int           `json:"businessCounter"`
 		InitialAmount   money.Decimal `json:"initialAmount"`
 	}
+	// Closing says that the session is about to end: no new carts.
 	Closing struct {
 		TerminalID   string `json:"terminalId"`
 		StaffID      string `json:"staffId,omitempty"`
 		BusinessDate string `json:"businessDate"`
 		OpenCounter  int    `json:"openCounter"`
 	}
+	// Closed says that the session has ended, and what was counted.
 	Closed struct {
 		TerminalID   string         `json:"terminalId"`
 		StaffID      string         `json:"staffId,omitempty"`
@@ -186,6 +203,7 @@ type (
 		StaffID         string   `json:"staffId,omitempty"`
 		CartsInProgress []string `json:"cartsInProgress"`
 	}
+	// CashMoved says that cash went in (positive) or out (negative).
 	CashMoved struct {
 		TerminalID  string        `json:"terminalId"`
 		StaffID     string        `json:"staffId"`
