@@ -30,7 +30,7 @@ import (
 
 // bench is the whole service on a real database, with faults to switch on and ears at its mouth.
 type bench struct {
-	t         *testing.T
+	t         testing.TB
 	app       *app.App
 	store     *faulty
 	hints     *memstate.Store
@@ -42,7 +42,7 @@ type bench struct {
 	stop      func()
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), publisher: &publisher{}, clock: clockwork.NewFakeClockAt(tilltest.Start.Add(time.Hour))}
 	b.hints = memstate.New(b.clock.Now)
@@ -304,7 +304,7 @@ func (p *publisher) on(topic string) []published {
 	return out
 }
 
-func (p *publisher) statuses(t *testing.T) []*event.JournalStatus {
+func (p *publisher) statuses(t testing.TB) []*event.JournalStatus {
 	t.Helper()
 	var out []*event.JournalStatus
 	for _, m := range p.on(event.TopicJournalStatus) {

@@ -382,10 +382,18 @@ func (in *Ingest) conclude(a *arrival) Verdict {
 		in.hints.mark(a.record)
 		in.report(a, a.record.Envelope())
 	}
-	in.metrics.ingested.WithLabelValues(a.topic, string(v.Result)).Inc()
+	in.metrics.ingested.WithLabelValues(a.label(), string(v.Result)).Inc()
 	a.span.SetAttributes(attribute.String("journal.result", string(v.Result)))
 	a.span.End()
 	return v
+}
+
+// label is the topic for metrics: a dead letter could name any.
+func (a *arrival) label() string {
+	if journal.Consumes(a.topic) {
+		return a.topic
+	}
+	return "other"
 }
 
 func (in *Ingest) logRefusal(log *zap.Logger, a *arrival) {

@@ -359,6 +359,18 @@ func TestManyWaitingEventsAreStoredPageByPageAndBadOnesStay(t *testing.T) {
 	b.holds("acme")
 }
 
+func TestASweepEndsAlsoWhenNothingCanBeStored(t *testing.T) {
+	b := newBench(t)
+	b.deliver(tilltest.New("acme", "s1", 1).Sale("1"))
+	b.provision("acme")
+	b.store.before = func([]*journal.Record) error { return fmt.Errorf("%w: away", app.ErrUnavailable) }
+	require.NoError(t, app.Sweep(t.Context(), b.app))
+	assert.Len(t, b.quarantine("acme", journal.QuarantineOpen), 1)
+	b.store.before = nil
+	require.NoError(t, app.Sweep(t.Context(), b.app))
+	assert.Empty(t, b.quarantine("acme", journal.QuarantineOpen))
+}
+
 func TestDeadLettersAreStoredIfThatIsPossibleAndSetAsideIfNot(t *testing.T) {
 	b := newBench(t)
 	b.provision("acme")
@@ -383,7 +395,10 @@ func TestDeadLettersAreStoredIfThatIsPossibleAndSetAsideIfNot(t *testing.T) {
 	assert.Equal(t, []app.Result{retry}, results(b.app.Ingest.HandleDeadLetters(t.Context(), "journal", []app.Message{message(t, passing, 0)})))
 	b.store.before = func([]*journal.Record) error { return fmt.Errorf("%w: never", app.ErrRefused) }
 	assert.Equal(t, []app.Result{quarantined}, results(b.app.Ingest.HandleDeadLetters(t.Context(), "journal", []app.Message{message(t, passing, 0)})))
-	_, err := b.app.Quarantine.Replay(t.Context(), "acme", mine[0].ID, "ann")
+	families, err := b.registry.Gather()
+	require.NoError(t, err)
+	assert.NotContains(t, fmt.Sprint(families), event.TopicJournalStatus, "what a dead letter names becomes no label")
+	_, err = b.app.Quarantine.Replay(t.Context(), "acme", mine[0].ID, "ann")
 	assert.ErrorIs(t, err, app.ReplayRefused.New(""), "the journal cannot replay what is not its own")
 }
 

@@ -158,4 +158,8 @@ func TestATerminalSeesItsOwnJournalOnly(t *testing.T) {
 	assert.Equal(t, 200, h.get(till, "/tenants/acme/stores/s1/journals/"+mine.EventID).status)
 	assert.Equal(t, 404, h.get(till, "/tenants/acme/stores/s1/journals/"+theirs.EventID).status)
 	assert.Equal(t, 404, h.get(till, "/tenants/acme/stores/s1/terminals/1/journals/"+theirs.EventID).status)
+	auditor := h.user(auth.Auditor, "acme")
+	for path, status := range map[string]int{"": 200, "/stores/s1": 200, "/stores/s1/terminals/1": 200, "/stores/s2": 404, "/stores/s1/terminals/2": 404} {
+		assert.Equal(t, status, h.get(auditor, "/tenants/acme"+path+"/journals/"+mine.EventID).status, "an entry is found under its own store: %s", path)
+	}
 }

@@ -1,12 +1,15 @@
 package journal_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"github.com/tillroll/tillroll/pkg/canonical"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -94,4 +97,23 @@ func TestTheTableOfTypes(t *testing.T) {
 	assert.Empty(t, journal.Type(999).Name())
 	assert.Equal(t, []journal.Type{401, 402}, journal.OfCategory("cash"))
 	assert.Nil(t, journal.OfCategory("nothing"))
+}
+
+func TestTheEntryHashIsOverTheCanonicalFormWhateverIsInTheTexts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := journal.EntryOf(tilltest.New("acme", "s1", 1).Sale("10.90"))
+		e.JournalText = rapid.String().Draw(t, "text") + rapid.SampledFrom([]string{"", "\u2028", "<b>&", "\x00\x1f\x7f", `\u2028 "\`, "\b\f\n\r\t", "👩‍👩‍👧"}).Draw(t, "odd")
+		e.ReceiptText = &e.JournalText
+		raw, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := canonical.Hash(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Hash(); err != nil || got.String() != want {
+			t.Fatalf("%s, not %s: %v", got, want, err)
+		}
+	})
 }

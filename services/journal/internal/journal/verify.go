@@ -125,11 +125,10 @@ func examineEntry(s *Stored) string {
 		}
 		return ""
 	}
-	hash, err := s.Entry.Hash()
-	if err != nil || hash != s.EntryHash {
+	if hash, err := s.Entry.Hash(); err != nil || hash != s.EntryHash {
 		return "the journal entry was changed"
 	}
-	if made, err := want.Hash(); err != nil || made != hash {
+	if !s.Entry.same(want) {
 		return "the journal entry does not follow from its event"
 	}
 	return examineIndexed(s, e.Head())

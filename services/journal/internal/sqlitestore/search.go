@@ -91,6 +91,9 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, q *journal.Query) er
 	}
 	indexed := *q
 	indexed.StaffID, indexed.Amount = "", journal.Span[money.Decimal]{}
+	if q.StoreCode == "" { // terminals are numbered by store, and so indexed
+		indexed.Terminals = nil
+	}
 	where := filters(&indexed)
 	n, err := column[int](ctx, tx, where.count(s.examined), where.args...)
 	if err == nil && n[0] > s.examined {

@@ -295,7 +295,8 @@ func TestASearchThatWouldLookAtTooMuchIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	s.examined = 5
 	byStaff, byAmount := journal.Query{StaffID: "s01", Limit: 10}, journal.Query{Sort: []journal.Order{{Field: journal.ByAmount}}, Limit: 10}
-	for _, q := range []journal.Query{byStaff, byAmount} {
+	byTerminal := journal.Query{Terminals: sequence.Of(1), Limit: 10}
+	for _, q := range []journal.Query{byStaff, byAmount, byTerminal} {
 		_, err := s.Search(t.Context(), "acme", q)
 		require.ErrorIs(t, err, app.ErrTooWide)
 		require.ErrorIs(t, s.Each(t.Context(), "acme", q, func(*journal.Listed) bool { return true }), app.ErrTooWide)
