@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -146,6 +147,60 @@ func TestLostCommitReplyIsRepeatedSafely(t *testing.T) {
 	}
 }
 
+func TestLostWriteReplyIsRepeatedSafely(t *testing.T) {
+	ctx, client := connect(t, standin.Start(t).URI)
+	entries := client.Database("shop").Collection("entries")
+	run(ctx, t, client.Database("admin"), bson.D{
+		{Key: "configureFailPoint", Value: "loseReply"}, {Key: "mode", Value: bson.M{"times": 1}},
+		{Key: "data", Value: bson.M{"failCommands": bson.A{"update"}}},
+	})
+	result, err := entries.UpdateOne(ctx, bson.M{"_id": 1}, bson.M{"$inc": bson.M{"n": 1}}, options.Update().SetUpsert(true))
+	if err != nil || result.UpsertedCount != 1 {
+		t.Fatalf("%+v: %v", result, err)
+	}
+	if n, err := entries.CountDocuments(ctx, bson.M{"n": 1}); err != nil || n != 1 {
+		t.Fatalf("the update ran more than once: %v", err)
+	}
+}
+
+func TestFailPointDelays(t *testing.T) {
+	const delay = 80 * time.Millisecond
+	ctx, client := connect(t, standin.Start(t).URI)
+	run(ctx, t, client.Database("admin"), bson.D{
+		{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: bson.M{"times": 1}},
+		{Key: "data", Value: bson.M{"failCommands": bson.A{"ping"}, "blockConnection": true, "blockTimeMS": delay.Milliseconds()}},
+	})
+	before := time.Now()
+	run(ctx, t, client.Database("shop"), bson.D{{Key: "ping", Value: 1}})
+	if took := time.Since(before); took < delay {
+		t.Fatalf("the command took only %v", took)
+	}
+}
+
+func TestServerEndsInTheMidstOfATransaction(t *testing.T) {
+	server := standin.Start(t)
+	ctx, client := connect(t, server.URI+"&serverSelectionTimeoutMS=300") // nobody answers its farewell
+	session, err := client.StartSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.EndSession(ctx)
+	if err := session.StartTransaction(); err != nil { // an open transaction must not hold it up
+		t.Fatal(err)
+	}
+	held := mongo.NewSessionContext(ctx, session)
+	if _, err := client.Database("shop").Collection("entries").InsertOne(held, bson.M{"_id": 1}); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now()
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(before); took > 2*time.Second {
+		t.Fatalf("the server took %v to end", took)
+	}
+}
+
 func TestRolesAreObeyed(t *testing.T) {
 	server := standin.Start(t, "-auth")
 	ctx, nobody := connect(t, server.URI)
@@ -179,6 +234,26 @@ func TestRolesAreObeyed(t *testing.T) {
 	ctx, liar := connect(t, withUser(t, server.URI, "clerk", "guess"))
 	if err := liar.Ping(ctx, nil); err == nil {
 		t.Fatal("a wrong password was taken")
+	}
+}
+
+func TestServerEndsWithItsParent(t *testing.T) {
+	program, err := standin.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	if err := errors.Join(stdin.Close(), cmd.Wait()); err != nil {
+		t.Fatal(err)
 	}
 }
 

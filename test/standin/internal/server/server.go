@@ -47,7 +47,8 @@ func New(address string, auth bool) *Server {
 	}
 }
 
-// Serve takes connections until ctx ends; it closes all of them and returns when they are done.
+// Serve takes connections until ctx ends, and closes all of them. It does not
+// wait for commands that run: nothing of what they do outlives the process.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, func() {
 		_ = listener.Close()
@@ -55,8 +56,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	})
 	defer stop()
 	go s.sessions.expire(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -69,7 +68,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.mu.Lock()
 		s.connections[conn] = struct{}{}
 		s.mu.Unlock()
-		running.Go(func() { s.converse(conn) })
+		go s.converse(conn)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,21 +71,49 @@ func newIndex(spec bson.Raw) (*Index, error) {
 		return nil, err
 	}
 	ix.tree, ix.postings = btree.NewMap[string, string](64), btree.NewMap[string, float64](64)
-	return ix, ix.withVersion()
+	return ix, ix.complete()
 }
 
-// withVersion adds the version, which listIndexes shows of every index.
-func (ix *Index) withVersion() error {
-	if _, err := ix.Spec.LookupErr("v"); err == nil {
-		return nil
-	}
-	var fields bson.D
-	if err := bson.Unmarshal(ix.Spec, &fields); err != nil {
+// complete writes the specification as listIndexes shows it: with the version,
+// and that of a text index in MongoDB's own form.
+func (ix *Index) complete() error {
+	var given bson.D
+	if err := bson.Unmarshal(ix.Spec, &given); err != nil {
 		return err
 	}
-	spec, err := bson.Marshal(append(bson.D{{Key: "v", Value: int32(2)}}, fields...))
+	shown := bson.D{{Key: "v", Value: int32(2)}}
+	for _, e := range given {
+		switch {
+		case e.Key == "v" || ix.weights != nil && e.Key == "weights":
+			continue
+		case ix.weights != nil && e.Key == "key":
+			e.Value = bson.D{{Key: "_fts", Value: "text"}, {Key: "_ftsx", Value: int32(1)}}
+		}
+		shown = append(shown, e)
+	}
+	spec, err := bson.Marshal(append(shown, ix.textOptions(given)...))
 	ix.Spec = spec
 	return err
+}
+
+func (ix *Index) textOptions(given bson.D) bson.D {
+	if ix.weights == nil {
+		return nil
+	}
+	weights := bson.D{}
+	for _, path := range slices.Sorted(maps.Keys(ix.weights)) {
+		weights = append(weights, bson.E{Key: path, Value: int32(ix.weights[path])})
+	}
+	options := bson.D{{Key: "weights", Value: weights}}
+	for _, otherwise := range []bson.E{
+		{Key: "default_language", Value: "english"}, {Key: "language_override", Value: "language"},
+		{Key: "textIndexVersion", Value: int32(3)},
+	} {
+		if !slices.ContainsFunc(given, func(e bson.E) bool { return e.Key == otherwise.Key }) {
+			options = append(options, otherwise)
+		}
+	}
+	return options
 }
 
 func (ix *Index) addFields(pattern bson.Raw) error {
@@ -127,6 +156,9 @@ func flag(doc bson.Raw, name string) bool { return value.True(doc.Lookup(name)) 
 // sameAs tells whether other is this very index; it is an error when only a part is the same.
 func (ix *Index) sameAs(other *Index) (bool, error) {
 	samePattern := bytes.Equal(keyOf(ix.Spec, "key"), keyOf(other.Spec, "key"))
+	if samePattern && !maps.Equal(ix.weights, other.weights) {
+		return false, fault.New(fault.IndexOptionsConflict, "An equivalent index already exists with a different name and options. Requested index: %s, existing index: %s", ix.Spec, other.Spec)
+	}
 	samePartial := bytes.Equal(keyOf(ix.Spec, "partialFilterExpression"), keyOf(other.Spec, "partialFilterExpression"))
 	sameRest := ix.Unique == other.Unique && ix.sparse == other.sparse || other.primary
 	switch {
