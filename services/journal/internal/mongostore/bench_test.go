@@ -1,0 +1,96 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
+)
+
+// BenchmarkCommit stores sales, one or several in a transaction, and beside it sends the same
+// documents to the same server by the bare driver in the same transactions. The ratio is what the
+// journal's own work leaves of the bare rate.
+func BenchmarkCommit(b *testing.B) {
+	for _, size := range []int{1, 50} {
+		b.Run(fmt.Sprintf("batch-%d", size), func(b *testing.B) {
+			s, bare := open(b), open(b)
+			for _, s := range []*Store{s, bare} {
+				if _, err := s.Provision(b.Context(), "acme"); err != nil {
+					b.Fatal(err)
+				}
+			}
+			till := tilltest.New("acme", "s1", 1)
+			batches := make([][]*journal.Record, b.N)
+			for i := range batches {
+				for range size {
+					batches[i] = append(batches[i], tilltest.Record(b, till.Sale("108")))
+				}
+			}
+			documents := bareDocuments(b, batches)
+			// In turns, so that both meet the same machine.
+			var own, driver time.Duration
+			b.ResetTimer()
+			for i, batch := range batches {
+				start := time.Now()
+				if _, err := s.Commit(b.Context(), "acme", batch); err != nil {
+					b.Fatal(err)
+				}
+				own += time.Since(start)
+				start = time.Now()
+				if err := bareCommit(b.Context(), bare, documents[i]); err != nil {
+					b.Fatal(err)
+				}
+				driver += time.Since(start)
+			}
+			b.ReportMetric(float64(b.N*size)/own.Seconds(), "events/s")
+			b.ReportMetric(float64(b.N*size)/driver.Seconds(), "bare-events/s")
+			b.ReportMetric(driver.Seconds()/own.Seconds(), "ratio")
+		})
+	}
+}
+
+// bareDocuments are what a commit writes, made before the clock runs.
+func bareDocuments(b *testing.B, batches [][]*journal.Record) []*batch {
+	out := make([]*batch, len(batches))
+	c := &chain{Head: journal.Head{Stream: batches[0][0].Stream()}, progress: map[string]*journal.Progress{}}
+	for i, records := range batches {
+		out[i] = &batch{places: newPlaces(), now: time.Now(), docs: map[string][]any{}}
+		for _, r := range records {
+			c.note(r)
+			if err := out[i].add(c, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+		p := newProgressDocument(c.progress["cart"])
+		out[i].docs[colHeads] = []any{headDocument{Stream: c.Stream.ID(), ChainSeq: int64(c.Seq), Hash: append([]byte(nil), c.Hash[:]...), Progress: []progressDocument{p}, Turn: int64(i) + 1}}
+	}
+	return out
+}
+
+func bareCommit(ctx context.Context, s *Store, d *batch) error {
+	return s.client.UseSession(ctx, func(ctx mongo.SessionContext) error {
+		_, err := ctx.WithTransaction(ctx, func(ctx mongo.SessionContext) (any, error) {
+			db := s.database("acme")
+			head := d.docs[colHeads][0].(headDocument)
+			model := mongo.NewReplaceOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: head.Stream}}).SetReplacement(head)
+			if _, err := db.Collection(colHeads).BulkWrite(ctx, []mongo.WriteModel{model}); err != nil {
+				return nil, err
+			}
+			for _, name := range inserts {
+				if docs := d.docs[name]; len(docs) > 0 {
+					if _, err := db.Collection(name).InsertMany(ctx, docs); err != nil {
+						return nil, err
+					}
+				}
+			}
+			return nil, nil
+		})
+		return err
+	})
+}

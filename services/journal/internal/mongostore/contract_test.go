@@ -1,0 +1,91 @@
+package mongostore
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
+)
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) app.Store { return open(t) })
+}
+
+func TestIndexesAreMendedByProvisioning(t *testing.T) {
+	s := open(t)
+	_, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	entries := s.database("acme").Collection(colJournal)
+	names := func() []string {
+		var out []string
+		specs, err := entries.Indexes().ListSpecifications(t.Context())
+		require.NoError(t, err)
+		for _, spec := range specs {
+			out = append(out, spec.Name)
+		}
+		return out
+	}
+	want := names()
+	assert.Len(t, want, 18)
+	_, err = entries.Indexes().DropOne(t.Context(), "receipt_no_1")
+	require.NoError(t, err)
+	_, err = entries.Indexes().DropOne(t.Context(), "transaction_type_1")
+	require.NoError(t, err)
+	other := on("quantity")
+	wrong := other.model()
+	wrong.Options.SetName("transaction_type_1")
+	_, err = entries.Indexes().CreateOne(t.Context(), wrong)
+	require.NoError(t, err)
+	created, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	assert.False(t, created)
+	assert.ElementsMatch(t, want, names())
+	specs, err := entries.Indexes().ListSpecifications(t.Context())
+	require.NoError(t, err)
+	for _, spec := range specs {
+		if spec.Name == "transaction_type_1" {
+			assert.NoError(t, spec.KeysDocument.Lookup("transaction_type").Validate(), "the wrong index was replaced")
+		}
+	}
+}
+
+func TestALostDatabaseIsNotReplacedByAnEmptyOne(t *testing.T) {
+	cfg := databases()
+	s := openAs(t, cfg)
+	_, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	require.NoError(t, s.database("acme").Drop(t.Context()))
+	other := openAs(t, cfg)
+	_, err = other.Commit(t.Context(), "acme", nil)
+	require.ErrorIs(t, err, app.ErrUnavailable)
+	assert.Contains(t, err.Error(), "restore it from its backup")
+	_, err = other.Provision(t.Context(), "acme")
+	require.ErrorIs(t, err, app.ErrUnavailable)
+}
+
+func TestANewerDatabaseIsRefused(t *testing.T) {
+	cfg := databases()
+	s := openAs(t, cfg)
+	_, err := s.platform.Collection(colSchema).UpdateOne(t.Context(), bson.D{{Key: "_id", Value: "platform"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: 99}}}})
+	require.NoError(t, err)
+	_, err = Open(t.Context(), cfg)
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "newer program")
+}
+
+func TestErrorsTellNoSecrets(t *testing.T) {
+	for _, uri := range []string{
+		"mongodb://ann:s3cret@127.0.0.1:1/?connectTimeoutMS=50&serverSelectionTimeoutMS=50", "mongodb://ann:s3cr%et@host/", "ftp://ann:s3cret@host/",
+		"mongodb://ann:s3cret@host@host/", "mongodb://host/?tlsCertificateKeyFilePassword=s3cret&authSource", "mongodb://ann:s3cret@host:port/",
+	} {
+		_, err := Open(context.Background(), Config{URI: uri, Clock: clockwork.NewRealClock()})
+		require.Error(t, err, uri)
+		assert.NotContains(t, err.Error(), "s3cr")
+	}
+}

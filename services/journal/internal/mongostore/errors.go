@@ -1,0 +1,89 @@
+package mongostore
+
+import (
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/x/mongo/driver"
+
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+)
+
+// Codes of the server that mean something here.
+const (
+	codeNamespaceExists     = 48
+	codeMaxTimeExpired      = 50
+	codeNoSuchIndex         = 27
+	codeIndexOptionsDiffer  = 85
+	codeIndexKeysDiffer     = 86
+	codeTransactionTooLarge = 257
+)
+
+// Labels by which server and driver say how to go on.
+const (
+	labelTransient     = "TransientTransactionError"
+	labelUnknownCommit = "UnknownTransactionCommitResult"
+)
+
+// refused are the codes with which the server says that it will never take a document: too large, or
+// against a rule of the collection.
+var refused = []int{121, 10334, 17280, 17419, 17420, codeTransactionTooLarge}
+
+// classify says whether a failure is the data's own fault, which no repetition mends, or a passing
+// one. Everything that is not surely the first is the second: an event must not end in quarantine
+// because a server is in trouble. Errors of the port pass as they are.
+func classify(err error) error {
+	var visited *visitorError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &visited):
+		return err
+	case errors.Is(err, app.ErrUnavailable), errors.Is(err, app.ErrRefused), errors.Is(err, app.ErrNotFound),
+		errors.Is(err, app.ErrDamaged), errors.Is(err, app.ErrTooWide), errors.Is(err, app.ErrUnknownTenant):
+		return err
+	case errors.Is(err, driver.ErrDocumentTooLarge), hasCode(err, refused...):
+		return fmt.Errorf("%w: %w", app.ErrRefused, err)
+	}
+	return fmt.Errorf("%w: %w", app.ErrUnavailable, err)
+}
+
+func hasCode(err error, codes ...int) bool {
+	var server mongo.ServerError
+	if !errors.As(err, &server) {
+		return false
+	}
+	for _, code := range codes {
+		if server.HasErrorCode(code) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasLabel(err error, label string) bool {
+	var labelled mongo.LabeledError
+	return errors.As(err, &labelled) && labelled.HasErrorLabel(label)
+}
+
+// damaged says that what is stored cannot be read.
+func damaged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", app.ErrDamaged, err)
+}
+
+// visitorError carries an error of a caller's function through unchanged.
+type visitorError struct{ err error }
+
+func (e *visitorError) Error() string { return e.err.Error() }
+func (e *visitorError) Unwrap() error { return e.err }
+
+func visited(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &visitorError{err}
+}

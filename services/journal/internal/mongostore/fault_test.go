@@ -1,0 +1,289 @@
+package mongostore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
+)
+
+// everything is a batch with all topics, in several streams.
+func everything() []event.Event {
+	till, other, tenant := tilltest.New("acme", "s1", 1), tilltest.New("acme", "s1", 2), tilltest.NewTenant("acme")
+	return []event.Event{
+		tenant.Snapshot(1), tenant.StoreSnapshot("s1", "Asia/Tokyo", 1), till.TerminalSnapshot(1, "key"), till.Open(), till.Cash("100"),
+		till.Business("c1", event.OrderSubtotalled{OrderID: "c1"}), till.Sale("108"), other.Sale("5"), till.Close(1, 1, 1, "", "208"),
+	}
+}
+
+// state is what is stored, after a look at every chain, collection and count.
+func state(t *testing.T, s *Store) (events, entries int) {
+	t.Helper()
+	var bad []string
+	var check *journal.StreamCheck
+	report := func() {
+		if check != nil {
+			if r := check.Report(); r.Bad != nil {
+				bad = append(bad, r.Bad.Problem)
+			}
+		}
+	}
+	require.NoError(t, s.Walk(t.Context(), "acme", app.Walker{
+		Stream: func(st journal.StreamState) error { report(); check = journal.CheckStream(st); return nil },
+		Link: func(l *journal.Stored) error {
+			check.Add(l)
+			events++
+			if l.Entry != nil {
+				entries++
+			}
+			return nil
+		},
+		Stray: func(where, id string) error { bad = append(bad, where+" "+id); return nil },
+	}))
+	report()
+	require.Empty(t, bad)
+	return events, entries
+}
+
+func TestAnErrorAtAnyStepLeavesNothing(t *testing.T) {
+	batch := everything()
+	for step := 1; ; step++ {
+		s := open(t)
+		_, err := s.Provision(t.Context(), "acme")
+		require.NoError(t, err)
+		broken, steps, last := errors.New("the network is gone"), 0, ""
+		s.step = func(name string) error {
+			last = name
+			if steps++; steps == step {
+				return broken
+			}
+			return nil
+		}
+		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+		s.step = func(string) error { return nil }
+		events, _ := state(t, s)
+		if err == nil {
+			require.Equal(t, len(batch), events)
+			require.Greater(t, step, 12)
+			return
+		}
+		require.ErrorIs(t, err, app.ErrUnavailable)
+		if last == "committed" { // the reply was lost, the commit was not
+			require.Equal(t, len(batch), events)
+		} else {
+			require.Zero(t, events, "failed at step %d, %s", step, last)
+		}
+		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+		require.NoError(t, err)
+		events, _ = state(t, s)
+		require.Equal(t, len(batch), events)
+	}
+}
+
+// wire stands between the driver and the server and breaks the connection at one message.
+type wire struct {
+	to string
+
+	mu      sync.Mutex
+	armed   bool
+	n, cut  int
+	lost    string // "request" or "reply"
+	command string // that was cut
+}
+
+// opMsg is the op code of every message but the first handshake.
+const opMsg = 2013
+
+// arm begins to count the messages of a transaction, and cuts at the nth; 0 cuts none.
+func (w *wire) arm(cut int, lost string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed, w.n, w.cut, w.lost, w.command = true, 0, cut, lost, ""
+}
+
+// disarm stops, and tells how many messages there were and what was cut.
+func (w *wire) disarm() (n int, command string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = false
+	return w.n, w.command
+}
+
+// fate of one request.
+func (w *wire) fate(message []byte) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	command := commandOf(message)
+	switch command {
+	case "find", "update", "insert", "commitTransaction":
+	default:
+		return ""
+	}
+	if !w.armed {
+		return ""
+	}
+	w.n++
+	if w.n != w.cut {
+		return ""
+	}
+	w.command = command
+	return w.lost
+}
+
+// commandOf reads the name of the command: the first field of the body, the section of kind 0.
+func commandOf(m []byte) string {
+	if len(m) < 27 || binary.LittleEndian.Uint32(m[12:]) != opMsg {
+		return ""
+	}
+	rest := m[20:]
+	for len(rest) > 6 && rest[0] == 1 { // document sequences may come first
+		rest = rest[1+binary.LittleEndian.Uint32(rest[1:]):]
+	}
+	if len(rest) < 7 {
+		return ""
+	}
+	name := rest[6:]
+	for i, c := range name {
+		if c == 0 {
+			return string(name[:i])
+		}
+	}
+	return ""
+}
+
+func (w *wire) serve(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go w.connection(c)
+	}
+}
+
+func (w *wire) connection(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	s, err := net.Dial("tcp", w.to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }()
+	for {
+		request, err := message(c)
+		if err != nil {
+			return
+		}
+		fate := w.fate(request)
+		if fate == "request" {
+			return
+		}
+		if _, err := s.Write(request); err != nil {
+			return
+		}
+		reply, err := message(s)
+		if err != nil || fate == "reply" {
+			return
+		}
+		if _, err := c.Write(reply); err != nil {
+			return
+		}
+	}
+}
+
+func message(r io.Reader) ([]byte, error) {
+	header := make([]byte, 4)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, err
+	}
+	m := make([]byte, binary.LittleEndian.Uint32(header))
+	copy(m, header)
+	_, err := io.ReadFull(r, m[4:])
+	return m, err
+}
+
+// cutStore is a store behind a wire of its own.
+func cutStore(t *testing.T) (*Store, *wire) {
+	t.Helper()
+	u, err := url.Parse(server.uri)
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	w := &wire{to: u.Host}
+	go w.serve(l)
+	cfg := databases()
+	// Polling keeps the driver's monitor to one request, one reply, as the wire wants it.
+	cfg.URI = fmt.Sprintf("mongodb://%s/?directConnection=true&serverMonitoringMode=poll", l.Addr())
+	return openAs(t, cfg), w
+}
+
+func TestWhereverTheConnectionBreaksEverythingIsStoredOnce(t *testing.T) {
+	if server.engine == "MONGODB_URI" {
+		t.Skip("the wire needs an address without credentials and TLS")
+	}
+	for _, lost := range []string{"request", "reply"} {
+		for first := range 4 { // side by side, since the driver waits before it dials again
+			t.Run(fmt.Sprintf("%s lost, from %d", lost, first+1), func(t *testing.T) {
+				t.Parallel()
+				s, w := cutStore(t)
+				for cut := first + 1; ; cut += 4 {
+					if command, more := cutAt(t, s, w, cut, lost); !more {
+						return
+					} else if command == "commitTransaction" {
+						t.Logf("commit with its %s lost", lost)
+					}
+				}
+			})
+		}
+	}
+}
+
+// cutAt stores everything anew in a fresh database while one message is lost. It tells which, and
+// whether there was one.
+func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command string, more bool) {
+	t.Helper()
+	cfg := databases()
+	s.mu.Lock()
+	s.prefix, s.tenants = cfg.TenantPrefix, map[string]bool{}
+	s.mu.Unlock()
+	s.platform = s.client.Database(cfg.Platform)
+	_, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	batch := everything()
+	_, err = s.tenant(t.Context(), "acme")
+	require.NoError(t, err)
+	require.NoError(t, s.registerTerminals(t.Context(), "acme", tilltest.Records(t, batch...)))
+
+	w.arm(cut, lost)
+	outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+	_, command = w.disarm()
+	if err != nil {
+		require.ErrorIs(t, err, app.ErrUnavailable)
+	} else {
+		for _, o := range outcomes {
+			assert.Equal(t, app.Stored, o, "%s lost at %d, %s", lost, cut, command)
+		}
+		events, _ := state(t, s)
+		require.Equal(t, len(batch), events, "%s lost at %d, %s", lost, cut, command)
+	}
+	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+	require.NoError(t, err, "%s lost at %d, %s", lost, cut, command)
+	events, entries := state(t, s)
+	require.Equal(t, len(batch), events, "%s lost at %d, %s", lost, cut, command)
+	require.Equal(t, 5, entries)
+	require.NoError(t, s.database("acme").Drop(t.Context()))
+	require.NoError(t, s.platform.Drop(t.Context()))
+	return command, command != ""
+}
