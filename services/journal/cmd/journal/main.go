@@ -16,6 +16,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
+	"github.com/tillroll/tillroll/services/journal/internal/mongostore"
 	"github.com/tillroll/tillroll/services/journal/internal/sqlitestore"
 )
 
@@ -23,13 +24,22 @@ type config struct {
 	service.Settings
 	Data      string `env:"TILLROLL_DATA" envDefault:".tillroll"`
 	Processed string `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
+	MongoDB   string `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
+}
+
+// open opens the journal's database.
+func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, error) {
+	if c.MongoDB == "" {
+		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
+	}
+	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, Clock: clock})
 }
 
 func main() {
 	var cfg config
 	service.Main("journal", &cfg, &cfg.Settings, func(ctx context.Context, s *service.Service) error {
 		clock := clockwork.NewRealClock()
-		store, err := sqlitestore.Open(ctx, filepath.Join(cfg.Data, "journal"), clock)
+		store, err := cfg.open(ctx, clock)
 		if err != nil {
 			return err
 		}

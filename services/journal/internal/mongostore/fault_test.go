@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -99,7 +100,7 @@ type wire struct {
 	mu      sync.Mutex
 	armed   bool
 	n, cut  int
-	lost    string // "request" or "reply"
+	lost    string // "request", "reply", or a fault of the server
 	command string // that was cut
 }
 
@@ -189,6 +190,12 @@ func (w *wire) connection(c net.Conn) {
 		if fate == "request" {
 			return
 		}
+		if fault, ok := faults[fate]; ok {
+			if _, err := c.Write(answer(request, fault)); err != nil {
+				return
+			}
+			continue
+		}
 		if _, err := s.Write(request); err != nil {
 			return
 		}
@@ -199,6 +206,52 @@ func (w *wire) connection(c net.Conn) {
 		if _, err := c.Write(reply); err != nil {
 			return
 		}
+	}
+}
+
+// faults are answers of a server in trouble, which has done nothing.
+var faults = map[string]bson.D{
+	"write conflict":      failure(112, "WriteConflict", labelTransient),
+	"no such transaction": failure(251, "NoSuchTransaction", labelTransient),
+	"step-down":           failure(10107, "NotWritablePrimary", labelTransient),
+	"shutdown":            failure(91, "ShutdownInProgress", labelTransient),
+	"interrupted":         failure(11601, "Interrupted"),
+	"out of time":         failure(codeMaxTimeExpired, "MaxTimeMSExpired"),
+	"not allowed":         failure(13, "Unauthorized"),
+}
+
+func failure(code int32, name string, labels ...string) bson.D {
+	return bson.D{{Key: "ok", Value: 0.0}, {Key: "code", Value: code}, {Key: "codeName", Value: name}, {Key: "errmsg", Value: name}, {Key: "errorLabels", Value: labels}}
+}
+
+// answer is the message with which a server answers a request.
+func answer(request []byte, body bson.D) []byte {
+	raw, err := bson.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	m := make([]byte, 21, 21+len(raw))
+	binary.LittleEndian.PutUint32(m, uint32(21+len(raw)))
+	copy(m[8:12], request[4:8]) // whose answer it is
+	binary.LittleEndian.PutUint32(m[12:], opMsg)
+	return append(m, raw...)
+}
+
+func TestWhateverTheServerAnswersEverythingIsStoredOnce(t *testing.T) {
+	if server.engine == "MONGODB_URI" {
+		t.Skip("the wire needs an address without credentials and TLS")
+	}
+	for fault := range faults {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			s, w := cutStore(t)
+			for cut := 1; ; cut++ {
+				if _, more := cutAt(t, s, w, cut, fault); !more {
+					require.Greater(t, cut, 10)
+					return
+				}
+			}
+		})
 	}
 }
 
