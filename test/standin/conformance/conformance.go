@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
 	"go.mongodb.org/mongo-driver/mongo/readconcern"
@@ -118,7 +117,7 @@ func (r *runner) step(n int, s Step) {
 	if s.Reply != nil && !contains(raw(reply), raw(s.Reply)) {
 		r.t.Errorf("step %d: the reply is\n%s\nwithout\n%s", n, reply, s.Reply)
 	}
-	if s.Batch.Type == bsontype.Array && !contains(reply.Lookup("cursor", "firstBatch"), s.Batch) {
+	if s.Batch.Type == bson.TypeArray && !contains(reply.Lookup("cursor", "firstBatch"), s.Batch) {
 		r.t.Errorf("step %d: the batch is\n%s\ninstead of\n%s", n, reply.Lookup("cursor", "firstBatch"), s.Batch)
 	}
 }
@@ -184,13 +183,13 @@ func labelled(err error, label string) bool {
 }
 
 func raw(doc bson.Raw) bson.RawValue {
-	return bson.RawValue{Type: bsontype.EmbeddedDocument, Value: doc}
+	return bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: doc}
 }
 
 // contains tells whether got has all fields of want; arrays must be as long, numbers may be of another type.
 func contains(got, want bson.RawValue) bool {
 	switch want.Type {
-	case bsontype.EmbeddedDocument:
+	case bson.TypeEmbeddedDocument:
 		if got.Type != want.Type {
 			return false
 		}
@@ -201,7 +200,7 @@ func contains(got, want bson.RawValue) bool {
 			}
 		}
 		return true
-	case bsontype.Array:
+	case bson.TypeArray:
 		gots, wants := value.Items(got), value.Items(want)
 		if len(gots) != len(wants) {
 			return false
@@ -212,6 +211,7 @@ func contains(got, want bson.RawValue) bool {
 			}
 		}
 		return true
+	default:
+		return value.Compare(got, want) == 0
 	}
-	return value.Compare(got, want) == 0
 }

@@ -105,9 +105,8 @@ func New(code Code, format string, args ...any) *Error {
 }
 
 // Label adds an error label.
-func (e *Error) Label(label string) *Error {
+func (e *Error) Label(label string) {
 	if !slices.Contains(e.Labels, label) {
 		e.Labels = append(e.Labels, label)
 	}
-	return e
 }

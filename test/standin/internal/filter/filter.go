@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/value"
@@ -84,7 +83,7 @@ func (f *Filter) addElement(key string, v bson.RawValue) error {
 		return err
 	case strings.HasPrefix(key, "$"):
 		return fault.New(fault.BadValue, "unknown top level operator: %s. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.", key)
-	case v.Type == bsontype.EmbeddedDocument && IsOperators(v.Value):
+	case v.Type == bson.TypeEmbeddedDocument && IsOperators(v.Value):
 		conditions, err := operators(key, v.Value)
 		f.Conditions = append(f.Conditions, conditions...)
 		return err
@@ -102,7 +101,7 @@ func branches(key string, v bson.RawValue) ([]bson.Raw, error) {
 	}
 	docs := make([]bson.Raw, len(items))
 	for i, item := range items {
-		if item.Type != bsontype.EmbeddedDocument {
+		if item.Type != bson.TypeEmbeddedDocument {
 			return nil, fault.New(fault.BadValue, "%s argument's entries must be objects", key)
 		}
 		docs[i] = item.Value

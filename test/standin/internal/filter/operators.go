@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/value"
@@ -77,7 +76,7 @@ func anyValue(path string, test func(bson.RawValue) bool) func(bson.Raw) bool {
 }
 
 func equalOrRegex(path string, v bson.RawValue) (Condition, error) {
-	if v.Type == bsontype.Regex {
+	if v.Type == bson.TypeRegex {
 		return regex(path, v, "")
 	}
 	return equal(path, v), nil
@@ -89,19 +88,20 @@ func equal(path string, v bson.RawValue) Condition {
 		return value.Bracket(got) == value.Bracket(v) && value.Key(got) == want
 	})
 	switch v.Type {
-	case bsontype.Null:
+	case bson.TypeNull:
 		return Condition{
 			Match: func(doc bson.Raw) bool {
 				return match(doc) || !value.Each(doc, path, func(bson.RawValue) {})
 			},
 			Bounds: &Bounds{Path: path, Intervals: []Interval{Point(v)}, Points: true},
 		}
-	case bsontype.Array: // an index holds the items of arrays
+	case bson.TypeArray: // an index holds the items of arrays
 		return Condition{Match: match}
+	default:
+		return Condition{Match: match, Bounds: &Bounds{
+			Path: path, Intervals: []Interval{Point(v)}, Points: true, Exact: true,
+		}}
 	}
-	return Condition{Match: match, Bounds: &Bounds{
-		Path: path, Intervals: []Interval{Point(v)}, Points: true, Exact: true,
-	}}
 }
 
 func compare(path, op string, v bson.RawValue) Condition {
@@ -109,14 +109,14 @@ func compare(path, op string, v bson.RawValue) Condition {
 	c := Condition{Match: anyValue(path, func(got bson.RawValue) bool {
 		return value.Bracket(got) == value.Bracket(v) && interval.Holds(value.Key(got))
 	})}
-	if v.Type != bsontype.Array && v.Type != bsontype.Null {
+	if v.Type != bson.TypeArray && v.Type != bson.TypeNull {
 		c.Bounds = &Bounds{Path: path, Intervals: []Interval{interval}, Exact: true}
 	}
 	return c
 }
 
 func in(path, op string, v bson.RawValue) (Condition, error) {
-	if v.Type != bsontype.Array {
+	if v.Type != bson.TypeArray {
 		return Condition{}, fault.New(fault.BadValue, "%s needs an array", op)
 	}
 	bounds := &Bounds{Path: path, Points: true, Exact: true}
@@ -156,7 +156,7 @@ func exists(path string, wanted bool) Condition {
 
 func regex(path string, v bson.RawValue, options string) (Condition, error) {
 	pattern, ok := v.StringValueOK()
-	if v.Type == bsontype.Regex {
+	if v.Type == bson.TypeRegex {
 		var own string
 		pattern, own = v.Regex()
 		options += own
@@ -198,11 +198,11 @@ func prefixBounds(path, pattern, flags string) *Bounds {
 }
 
 func negate(path string, v bson.RawValue) (Condition, error) {
-	if v.Type == bsontype.Regex {
+	if v.Type == bson.TypeRegex {
 		c, err := regex(path, v, "")
 		return Condition{Match: not(c.Match)}, err
 	}
-	if v.Type != bsontype.EmbeddedDocument || !IsOperators(v.Value) {
+	if v.Type != bson.TypeEmbeddedDocument || !IsOperators(v.Value) {
 		return Condition{}, fault.New(fault.BadValue, "$not needs a regex or a document")
 	}
 	conditions, err := operators(path, v.Value)
@@ -212,7 +212,7 @@ func negate(path string, v bson.RawValue) (Condition, error) {
 
 // elemMatch asks for one item of an array that fulfils everything.
 func elemMatch(path string, v bson.RawValue) (Condition, error) {
-	if v.Type != bsontype.EmbeddedDocument {
+	if v.Type != bson.TypeEmbeddedDocument {
 		return Condition{}, fault.New(fault.BadValue, "$elemMatch needs an Object")
 	}
 	match, err := itemMatch(v.Value)
@@ -241,14 +241,14 @@ func itemMatch(query bson.Raw) (func(bson.RawValue) bool, error) {
 	}
 	f, err := Compile(query)
 	return func(item bson.RawValue) bool {
-		return item.Type == bsontype.EmbeddedDocument && f.Match(item.Value)
+		return item.Type == bson.TypeEmbeddedDocument && f.Match(item.Value)
 	}, err
 }
 
 func isLogical(op string) bool { return op == "$and" || op == "$or" || op == "$nor" }
 
 func allOf(path string, v bson.RawValue) ([]Condition, error) {
-	if v.Type != bsontype.Array {
+	if v.Type != bson.TypeArray {
 		return nil, fault.New(fault.BadValue, "$all needs an array")
 	}
 	items := value.Items(v)
@@ -257,7 +257,7 @@ func allOf(path string, v bson.RawValue) ([]Condition, error) {
 	}
 	var all []Condition
 	for _, item := range items {
-		if item.Type == bsontype.EmbeddedDocument && IsOperators(item.Value) {
+		if item.Type == bson.TypeEmbeddedDocument && IsOperators(item.Value) {
 			conditions, err := operators(path, item.Value)
 			if err != nil {
 				return nil, err
@@ -282,7 +282,7 @@ func size(path string, v bson.RawValue) (Condition, error) {
 	return Condition{Match: func(doc bson.Raw) bool {
 		found := false
 		value.Each(doc, path, func(got bson.RawValue) {
-			found = found || got.Type == bsontype.Array && int64(len(value.Items(got))) == want
+			found = found || got.Type == bson.TypeArray && int64(len(value.Items(got))) == want
 		})
 		return found
 	}}, nil

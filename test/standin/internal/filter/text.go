@@ -5,7 +5,6 @@ import (
 	"unicode"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/value"
@@ -19,7 +18,7 @@ type Text struct {
 }
 
 func parseText(v bson.RawValue) (*Text, error) {
-	if v.Type != bsontype.EmbeddedDocument {
+	if v.Type != bson.TypeEmbeddedDocument {
 		return nil, fault.New(fault.BadValue, "$text expects an object")
 	}
 	search, ok := bson.Raw(v.Value).Lookup("$search").StringValueOK()

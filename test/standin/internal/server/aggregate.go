@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/filter"
@@ -108,7 +107,7 @@ func onlyCounts(q store.Query, rest []stage) bool {
 	n, isNumber := value.Int(by)
 	_, path := d.Lookup("_id").StringValueOK()
 	elements, _ := d.Elements()
-	return err == nil && isNumber && n == 1 && !path && d.Lookup("_id").Type != bsontype.EmbeddedDocument && len(elements) == 2
+	return err == nil && isNumber && n == 1 && !path && d.Lookup("_id").Type != bson.TypeEmbeddedDocument && len(elements) == 2
 }
 
 func counted(n int, group stage) []bson.Raw {

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/store"
@@ -105,9 +104,9 @@ func (p *projection) shape(d bson.Raw, paths branch) bson.D {
 // inner shapes what is below a path; it tells whether anything is to be shown.
 func (p *projection) inner(v bson.RawValue, paths branch) (any, bool) {
 	switch v.Type {
-	case bsontype.EmbeddedDocument:
+	case bson.TypeEmbeddedDocument:
 		return p.shape(v.Value, paths), true
-	case bsontype.Array:
+	case bson.TypeArray:
 		items := bson.A{}
 		for _, item := range value.Items(v) {
 			if shown, ok := p.inner(item, paths); ok {
@@ -115,6 +114,7 @@ func (p *projection) inner(v bson.RawValue, paths branch) (any, bool) {
 			}
 		}
 		return items, true
+	default:
+		return v, !p.including
 	}
-	return v, !p.including
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/store"
@@ -250,7 +249,7 @@ func (r *request) inTransaction() bool {
 // doc makes a document of names and values in turn.
 func doc(pairs ...any) bson.D {
 	d := make(bson.D, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		name, _ := pairs[i].(string)
 		d = append(d, bson.E{Key: name, Value: pairs[i+1]})
 	}
@@ -272,7 +271,7 @@ func (r *request) documents(name string) []bson.Raw {
 	}
 	var docs []bson.Raw
 	for _, v := range value.Items(r.body.Lookup(name)) {
-		if v.Type == bsontype.EmbeddedDocument {
+		if v.Type == bson.TypeEmbeddedDocument {
 			docs = append(docs, bson.Raw(v.Value))
 		}
 	}

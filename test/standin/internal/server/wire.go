@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,21 +53,24 @@ func parseMessage(data []byte) (*message, error) {
 	}
 	m := &message{id: id, sequences: map[string][]bson.Raw{}}
 	switch op {
-	case wiremessage.OpQuery:
+	case wiremessage.OpQuery: //nolint:staticcheck // deprecated, but a driver's first hello comes in it
 		m.legacy = true
 		return m, m.parseQuery(rest)
 	case wiremessage.OpMsg:
 		return m, m.parseSections(rest)
+	default:
+		return nil, fmt.Errorf("operation %d is not spoken", op)
 	}
-	return nil, fmt.Errorf("operation %d is not spoken", op)
 }
 
+// parseQuery skips flags, the collection's name, and the two counts before the document.
 func (m *message) parseQuery(rest []byte) error {
-	_, rest, _ = wiremessage.ReadQueryFlags(rest)
-	_, rest, _ = wiremessage.ReadQueryFullCollectionName(rest)
-	_, rest, _ = wiremessage.ReadQueryNumberToSkip(rest)
-	_, rest, _ = wiremessage.ReadQueryNumberToReturn(rest)
-	query, _, ok := wiremessage.ReadQueryQuery(rest)
+	const flags, counts = 4, 8
+	end := bytes.IndexByte(rest[min(flags, len(rest)):], 0)
+	if end < 0 || len(rest) < flags+end+1+counts {
+		return errMalformed
+	}
+	query, _, ok := bsoncore.ReadDocument(rest[flags+end+1+counts:])
 	m.body = bson.Raw(query)
 	if !ok {
 		return errMalformed

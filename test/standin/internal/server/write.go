@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/filter"
@@ -137,7 +136,7 @@ func changeOne(t *store.Txn, namespace string, result *tally, place int, stateme
 	operators, limit := statement.Lookup("u"), 1
 	if truth(statement, "multi", false) {
 		limit = 0
-		if operators.Type == bsontype.EmbeddedDocument && !filter.IsOperators(operators.Value) {
+		if operators.Type == bson.TypeEmbeddedDocument && !filter.IsOperators(operators.Value) {
 			return fault.New(fault.FailedToParse, "multi update is not supported for replacement-style update")
 		}
 	}

@@ -176,7 +176,7 @@ func (c *Collection) try(p *Plan, q *Query, budget int) (work int, done bool) {
 	found, exhausted := 0, true
 	c.each(&attempt, q.Filter, func(Hit) bool {
 		found++
-		return !(attempt.Sorted && found >= wanted)
+		return !attempt.Sorted || found < wanted
 	}, func() bool {
 		work = attempt.KeysExamined + attempt.DocsExamined
 		for _, b := range attempt.Branches {

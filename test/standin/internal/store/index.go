@@ -8,7 +8,6 @@ import (
 
 	"github.com/tidwall/btree"
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
 	"github.com/tillroll/tillroll/test/standin/internal/filter"
@@ -210,7 +209,7 @@ func (ix *Index) entries(doc bson.Raw) (entries []string, arrays []bool, err err
 		values, arrays[i] = value.All(doc, f.path)
 		present = present || len(values) > 0
 		if len(values) == 0 {
-			values = []bson.RawValue{{Type: bsontype.Null}}
+			values = []bson.RawValue{{Type: bson.TypeNull}}
 		}
 		keys = extend(keys, values, f.descending)
 	}

@@ -349,11 +349,11 @@ func (c *Collection) hinted(q *Query) ([]*Plan, error) {
 		}
 	}
 	for _, ix := range c.Indexes {
-		if ix.weights != nil || !(ix.Name == name || isPattern && value.Key(q.Hint) == value.Key(ix.Spec.Lookup("key"))) {
-			continue
+		meant := ix.Name == name || isPattern && value.Key(q.Hint) == value.Key(ix.Spec.Lookup("key"))
+		if meant && ix.weights == nil {
+			p, _ := ix.scan(q.Filter, q.Sort)
+			return []*Plan{p}, nil
 		}
-		p, _ := ix.scan(q.Filter, q.Sort)
-		return []*Plan{p}, nil
 	}
 	return nil, fault.New(fault.BadValue, "error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index")
 }

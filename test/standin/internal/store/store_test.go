@@ -63,7 +63,7 @@ func TestIndexesChangeNoAnswer(t *testing.T) {
 		insert(t, s, randomDoc(r, i))
 	}
 	used := map[string]int{}
-	for range 1500 {
+	for range 500 {
 		query, order := randomFilter(r, 2), randomOrder(r)
 		q := store.Query{Filter: compile(t, query), Sort: order, Skip: r.Intn(3), Limit: r.Intn(8)}
 		got, plan := search(t, s, q)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
@@ -129,7 +128,7 @@ func increase(old any, operand bson.RawValue) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !operand.IsNumber() && operand.Type != bsontype.Decimal128 {
+	if !operand.IsNumber() && operand.Type != bson.TypeDecimal128 {
 		return nil, fault.New(fault.TypeMismatch, "Cannot increment with non-numeric argument")
 	}
 	if isAbsent(old) {
@@ -229,7 +228,7 @@ func shifted(n *big.Int, digits int) *big.Int {
 
 // additions are the values of {$each: […]}, or the one value.
 func additions(operand bson.RawValue) (bson.A, error) {
-	if operand.Type == bsontype.EmbeddedDocument {
+	if operand.Type == bson.TypeEmbeddedDocument {
 		if each, err := bson.Raw(operand.Value).LookupErr("$each"); err == nil {
 			items, err := decode(each)
 			list, ok := items.(bson.A)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/tillroll/tillroll/test/standin/internal/fault"
@@ -18,7 +17,7 @@ import (
 // Apply gives the document that doc becomes. Inserting tells that doc is the
 // new document of an upsert, for which $setOnInsert counts.
 func Apply(doc bson.Raw, change bson.RawValue, inserting bool) (bson.Raw, error) {
-	if change.Type != bsontype.EmbeddedDocument {
+	if change.Type != bson.TypeEmbeddedDocument {
 		return nil, fault.New(fault.FailedToParse, "an update must be a document; pipelines are not supported")
 	}
 	after, err := transform(doc, bson.Raw(change.Value), inserting)
@@ -53,11 +52,8 @@ func replace(doc, replacement bson.Raw) (bson.D, error) {
 	if err := bson.Unmarshal(replacement, &after); err != nil {
 		return nil, err
 	}
-	id, err := doc.LookupErr("_id")
-	if err != nil {
-		return after, nil
-	}
-	if _, err := replacement.LookupErr("_id"); err != nil {
+	id, named := doc.Lookup("_id"), replacement.Lookup("_id")
+	if id.Type != 0 && named.Type == 0 {
 		after = append(bson.D{{Key: "_id", Value: id}}, after...)
 	}
 	return after, nil
@@ -70,7 +66,7 @@ func operate(target bson.D, change bson.Raw, inserting bool) (bson.D, error) {
 	}
 	var touched []string
 	for _, op := range operators {
-		if op.Value().Type != bsontype.EmbeddedDocument {
+		if op.Value().Type != bson.TypeEmbeddedDocument {
 			return nil, fault.New(fault.FailedToParse, "Modifiers operate on fields but we found another type for the modifier %s", op.Key())
 		}
 		apply, ok := operatorTable[op.Key()]
@@ -150,9 +146,9 @@ func seedFrom(doc bson.D, query bson.Raw) (bson.D, error) {
 				}
 			}
 			continue
-		case strings.HasPrefix(e.Key(), "$") || v.Type == bsontype.Regex:
+		case strings.HasPrefix(e.Key(), "$") || v.Type == bson.TypeRegex:
 			continue
-		case v.Type == bsontype.EmbeddedDocument && filter.IsOperators(v.Value):
+		case v.Type == bson.TypeEmbeddedDocument && filter.IsOperators(v.Value):
 			if v, err = bson.Raw(v.Value).LookupErr("$eq"); err != nil {
 				continue
 			}

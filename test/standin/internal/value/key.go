@@ -16,6 +16,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/bsontype"
+	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
 // Brackets: the first byte of a key, in the order in which MongoDB compares types.
@@ -43,24 +44,24 @@ const Above = "\xff"
 
 var brackets = map[bsontype.Type]byte{
 	0:                         bracketNull,
-	bsontype.MinKey:           bracketMinKey,
-	bsontype.Undefined:        bracketUndefined,
-	bsontype.Null:             bracketNull,
-	bsontype.Double:           bracketNumber,
-	bsontype.Int32:            bracketNumber,
-	bsontype.Int64:            bracketNumber,
-	bsontype.Decimal128:       bracketNumber,
-	bsontype.String:           bracketString,
-	bsontype.Symbol:           bracketString,
-	bsontype.EmbeddedDocument: bracketDocument,
-	bsontype.Array:            bracketArray,
-	bsontype.Binary:           bracketBinary,
-	bsontype.ObjectID:         bracketObjectID,
-	bsontype.Boolean:          bracketBoolean,
-	bsontype.DateTime:         bracketDate,
-	bsontype.Timestamp:        bracketTimestamp,
-	bsontype.Regex:            bracketRegex,
-	bsontype.MaxKey:           bracketMaxKey,
+	bson.TypeMinKey:           bracketMinKey,
+	bson.TypeUndefined:        bracketUndefined,
+	bson.TypeNull:             bracketNull,
+	bson.TypeDouble:           bracketNumber,
+	bson.TypeInt32:            bracketNumber,
+	bson.TypeInt64:            bracketNumber,
+	bson.TypeDecimal128:       bracketNumber,
+	bson.TypeString:           bracketString,
+	bson.TypeSymbol:           bracketString,
+	bson.TypeEmbeddedDocument: bracketDocument,
+	bson.TypeArray:            bracketArray,
+	bson.TypeBinary:           bracketBinary,
+	bson.TypeObjectID:         bracketObjectID,
+	bson.TypeBoolean:          bracketBoolean,
+	bson.TypeDateTime:         bracketDate,
+	bson.TypeTimestamp:        bracketTimestamp,
+	bson.TypeRegex:            bracketRegex,
+	bson.TypeMaxKey:           bracketMaxKey,
 }
 
 // Bracket tells which values are comparable: range operators match only
@@ -178,14 +179,18 @@ func appendNumber(dst []byte, v bson.RawValue) []byte {
 
 func decimal(v bson.RawValue) (kind int, digits string, exponent int) {
 	switch v.Type {
-	case bsontype.Int32:
+	case bson.TypeInt32:
 		return scaled(strconv.FormatInt(int64(v.Int32()), 10), 0)
-	case bsontype.Int64:
+	case bson.TypeInt64:
 		return scaled(strconv.FormatInt(v.Int64(), 10), 0)
-	case bsontype.Double:
+	case bson.TypeDouble:
 		return double(v.Double())
+	default:
+		return decimal128(v.Decimal128())
 	}
-	d := v.Decimal128()
+}
+
+func decimal128(d primitive.Decimal128) (kind int, digits string, exponent int) {
 	switch {
 	case d.IsNaN():
 		return kindNaN, "", 0

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 )
 
 // Each calls visit with every value at the dotted path; arrays on the way are
@@ -20,18 +19,19 @@ func Each(doc bson.Raw, path string, visit func(bson.RawValue)) bool {
 		return true
 	}
 	switch v.Type {
-	case bsontype.EmbeddedDocument:
+	case bson.TypeEmbeddedDocument:
 		return Each(v.Value, rest, visit)
-	case bsontype.Array:
+	case bson.TypeArray:
 		found := Each(v.Value, rest, visit) // a numeric name is a place in the array
 		for _, e := range Items(v) {
-			if e.Type == bsontype.EmbeddedDocument && Each(e.Value, rest, visit) {
+			if e.Type == bson.TypeEmbeddedDocument && Each(e.Value, rest, visit) {
 				found = true
 			}
 		}
 		return found
+	default:
+		return false
 	}
-	return false
 }
 
 // All gives the values at path, with the items of arrays instead of the
@@ -40,14 +40,14 @@ func All(doc bson.Raw, path string) (values []bson.RawValue, array bool) {
 	n := 0
 	Each(doc, path, func(v bson.RawValue) {
 		n++
-		if v.Type != bsontype.Array {
+		if v.Type != bson.TypeArray {
 			values = append(values, v)
 			return
 		}
 		array = true
 		items := Items(v)
 		if len(items) == 0 {
-			items = []bson.RawValue{{Type: bsontype.Undefined}}
+			items = []bson.RawValue{{Type: bson.TypeUndefined}}
 		}
 		values = append(values, items...)
 	})
@@ -56,7 +56,7 @@ func All(doc bson.Raw, path string) (values []bson.RawValue, array bool) {
 
 // First is the value at path, null when there is none.
 func First(doc bson.Raw, path string) bson.RawValue {
-	first := bson.RawValue{Type: bsontype.Null}
+	first := bson.RawValue{Type: bson.TypeNull}
 	seen := false
 	Each(doc, path, func(v bson.RawValue) {
 		if !seen {
@@ -68,7 +68,7 @@ func First(doc bson.Raw, path string) bson.RawValue {
 
 // Items lists what an array holds, nothing when v is none.
 func Items(v bson.RawValue) []bson.RawValue {
-	if v.Type != bsontype.Array {
+	if v.Type != bson.TypeArray {
 		return nil
 	}
 	items, _ := bson.Raw(v.Value).Values()
@@ -87,21 +87,22 @@ func True(v bson.RawValue) bool {
 // Int is a number of any type as an integer, cut towards zero.
 func Int(v bson.RawValue) (int64, bool) {
 	switch v.Type {
-	case bsontype.Int32:
+	case bson.TypeInt32:
 		return int64(v.Int32()), true
-	case bsontype.Int64:
+	case bson.TypeInt64:
 		return v.Int64(), true
-	case bsontype.Double:
+	case bson.TypeDouble:
 		return int64(v.Double()), true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // Of makes a raw value of a Go value.
 func Of(v any) bson.RawValue {
 	t, data, err := bson.MarshalValue(v)
 	if err != nil {
-		return bson.RawValue{Type: bsontype.Null}
+		return bson.RawValue{Type: bson.TypeNull}
 	}
 	return bson.RawValue{Type: t, Value: data}
 }
