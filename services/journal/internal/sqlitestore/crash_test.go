@@ -137,36 +137,44 @@ func state(t *testing.T, s *Store) (events, entries int) {
 }
 
 func TestNothingIsHalfStoredWhereverTheProcessDies(t *testing.T) {
-	batch := everything()
-	for step := 1; ; step++ {
-		dir := t.TempDir()
-		out := startVictim(t, dir, step, 0)
-		s, err := Open(t.Context(), dir, clockwork.NewRealClock())
-		require.NoError(t, err)
-		_, err = s.Provision(t.Context(), "acme")
-		require.NoError(t, err)
-		before, _ := state(t, s)
-		require.Contains(t, []int{0, len(batch)}, before, "killed at step %d", step)
-
-		outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
-		require.NoError(t, err)
-		for _, o := range outcomes {
-			require.Equal(t, before == len(batch), o == app.Repeat, "killed at step %d", step)
-		}
-		after, entries := state(t, s)
-		assert.Equal(t, len(batch), after)
-		assert.Equal(t, 5, entries)
-		_, err = s.Terminal(t.Context(), "acme-s1-1")
-		require.NoError(t, err)
-		require.NoError(t, s.Close())
-		if strings.HasPrefix(out, "steps") {
-			require.Greater(t, step, 15, "the victim passed every step")
-			return
-		}
+	t.Parallel()
+	never := startVictim(t, t.TempDir(), 1<<20, 0)
+	steps, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(never, "steps ")))
+	require.NoError(t, err, never)
+	require.Greater(t, steps, 15)
+	for step := 1; step <= steps; step++ {
+		t.Run("step "+strconv.Itoa(step), func(t *testing.T) {
+			t.Parallel()
+			dieAt(t, step)
+		})
 	}
 }
 
+func dieAt(t *testing.T, step int) {
+	dir, batch := t.TempDir(), everything()
+	require.Empty(t, startVictim(t, dir, step, 0), "it was killed")
+	s, err := Open(t.Context(), dir, clockwork.NewRealClock())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	_, err = s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	before, _ := state(t, s)
+	require.Contains(t, []int{0, len(batch)}, before)
+
+	outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+	require.NoError(t, err)
+	for _, o := range outcomes {
+		require.Equal(t, before == len(batch), o == app.Repeat)
+	}
+	after, entries := state(t, s)
+	assert.Equal(t, len(batch), after)
+	assert.Equal(t, 5, entries)
+	_, err = s.Terminal(t.Context(), "acme-s1-1")
+	require.NoError(t, err)
+}
+
 func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	told := map[string]bool{}
 	for range 4 {
@@ -195,6 +203,7 @@ func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
 }
 
 func TestAnErrorAtAnyStepLeavesNothing(t *testing.T) {
+	t.Parallel()
 	batch := everything()
 	for step := 1; ; step++ {
 		s, err := Open(t.Context(), t.TempDir(), clockwork.NewRealClock())

@@ -19,6 +19,7 @@ func open(t *testing.T, dir string) *sqlitestore.Store {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) app.Store {
 		s := open(t, t.TempDir())
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
