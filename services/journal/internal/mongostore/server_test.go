@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/require"
