@@ -17,6 +17,19 @@ type Progress struct {
 	Generation int // of the outbox whose delivery was stored last
 }
 
+// Note counts a record in its producer's sequence, and tells whether that changed anything. A repeat
+// counts too: it may bring a newer generation.
+func (p *Progress) Note(r *Record) (changed bool) {
+	n := r.Envelope().Sequence
+	if p.Generation != r.Generation {
+		p.Generation, changed = r.Generation, true
+	}
+	if !p.Received.Contains(n) {
+		p.Received, changed = p.Received.Add(n, n), true
+	}
+	return changed
+}
+
 // StreamState is what the store keeps of a stream beside its events.
 type StreamState struct {
 	Head

@@ -228,12 +228,7 @@ func (c *chain) note(r *journal.Record) {
 		p = &journal.Progress{Producer: h.Producer}
 		c.progress[h.Producer] = p
 	}
-	if p.Generation != r.Generation {
-		p.Generation, c.changed = r.Generation, true
-	}
-	if !p.Received.Contains(h.Sequence) {
-		p.Received, c.changed = p.Received.Add(h.Sequence, h.Sequence), true
-	}
+	c.changed = p.Note(r) || c.changed
 }
 
 // add makes all documents of one new event.

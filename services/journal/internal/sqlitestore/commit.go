@@ -222,12 +222,7 @@ func (c *chain) note(r *journal.Record) {
 		p = &progress{Progress: journal.Progress{Producer: h.Producer}}
 		c.progress[h.Producer] = p
 	}
-	if p.Generation != r.Generation {
-		p.Generation, p.changed = r.Generation, true
-	}
-	if !p.Received.Contains(h.Sequence) {
-		p.Received, p.changed = p.Received.Add(h.Sequence, h.Sequence), true
-	}
+	p.changed = p.Note(r) || p.changed
 }
 
 // add makes all rows of one new event.

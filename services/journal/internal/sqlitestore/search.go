@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tillroll/tillroll/pkg/money"
@@ -86,7 +85,7 @@ const examined = 100_000
 // affordable refuses a query for which no index gives the entries in order and for which what the
 // indexes do leave is too much to look through or to sort.
 func (s *Store) affordable(ctx context.Context, tx *sql.Tx, q *journal.Query) error {
-	if inOrder(q) {
+	if q.Walkable() {
 		return nil
 	}
 	indexed := *q
@@ -100,34 +99,6 @@ func (s *Store) affordable(ctx context.Context, tx *sql.Tx, q *journal.Query) er
 		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.examined)
 	}
 	return err
-}
-
-// walks are the sets of fields that begin an index which goes on by instant.
-var walks = []string{"", "store", "type", "date", "store date", "store terminal", "store terminal date", "store terminal type"}
-
-// inOrder tells whether an index holds just what is asked for, in the order that is wanted.
-func inOrder(q *journal.Query) bool {
-	byInstant := len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0].Field == journal.ByGenerated
-	day := q.BusinessDate.From != nil && q.BusinessDate.To != nil && *q.BusinessDate.From == *q.BusinessDate.To
-	fixed := []string{}
-	for _, f := range []struct {
-		name         string
-		given, fixed bool
-	}{
-		{"store", q.StoreCode != "", true},
-		{"terminal", len(q.Terminals) > 0, q.Terminals.Len() == 1},
-		{"date", !q.BusinessDate.Open(), day},
-		{"type", len(q.Types) > 0, len(q.Types) == 1},
-		{"other", q.StaffID != "" || !q.Amount.Open() || !q.ReceiptNo.Open() || !q.TransactionNo.Open(), false},
-	} {
-		if f.given && !f.fixed {
-			return false
-		}
-		if f.given {
-			fixed = append(fixed, f.name)
-		}
-	}
-	return byInstant && slices.Contains(walks, strings.Join(fixed, " "))
 }
 
 // conditions are the parts of a WHERE, all of which must hold, and their parameters.
