@@ -32,9 +32,6 @@ const (
 	MaxEventBytes = 768 << 10
 )
 
-// ErrTooLarge is the problem of a command whose event could not be published.
-var ErrTooLarge = problem.TooLarge
-
 // Box is the outbox of one producer. It is safe for concurrent use.
 type Box struct {
 	store    state.Store
@@ -102,6 +99,3 @@ func (b *Box) pause(ctx context.Context, attempt int) error {
 		return nil
 	}
 }
-
-// Kick publishes stream's events again at once, as after a restart.
-func (b *Box) Kick(stream identity.Stream) { b.nudge(stream) }

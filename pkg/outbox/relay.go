@@ -127,6 +127,8 @@ func NewRelay(box *Box, pub Publisher, cfg RelayConfig, log *zap.Logger, metrics
 	return r
 }
 
+// nudge has a stream looked at now, also in the pause after a failure: with a new event there is a
+// reason to find out whether the broker is back.
 func (r *Relay) nudge(stream identity.Stream) {
 	r.mu.Lock()
 	c := r.course(stream)
@@ -214,14 +216,8 @@ func (r *Relay) takeDue(now time.Time) (ready []*course, next time.Time) {
 func (r *Relay) finish(c *course, due time.Time) {
 	r.mu.Lock()
 	c.running = false
-	switch {
-	case c.nudged:
+	if c.due = due; c.nudged {
 		c.due = r.clock.Now()
-		if c.failures > 0 { // a nudge does not shorten the pause after a failure
-			c.due = due
-		}
-	default:
-		c.due = due
 	}
 	if c.due.IsZero() {
 		delete(r.streams, c.stream.ID())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/pkg/state"
 )
 
@@ -96,7 +97,8 @@ func (u *Unit) Add(op state.Op) { u.ops = append(u.ops, op) }
 func (u *Unit) NextSequence() uint64 { return u.head.NextSequence }
 
 // Emit gives e its envelope (id, producer, stream, sequence, time) and puts it into the outbox. An
-// EventID that is set already is kept: an offline sale brings its own.
+// EventID that is set already is kept: an offline sale brings its own. It fails with problem.TooLarge
+// for an event that no broker would take.
 func (u *Unit) Emit(e event.Event) error {
 	u.fill(e)
 	data, err := json.Marshal(e)
@@ -104,7 +106,7 @@ func (u *Unit) Emit(e event.Event) error {
 		return fmt.Errorf("outbox: encode %T: %w", e, err)
 	}
 	if len(data) > MaxEventBytes {
-		return ErrTooLarge.New("what this would record takes %d bytes, at most %d can be published", len(data), MaxEventBytes)
+		return problem.TooLarge.New("what this would record takes %d bytes, at most %d can be published", len(data), MaxEventBytes)
 	}
 	op, err := state.Insert(EventKey(u.stream.ID(), e.Head().Sequence), record{
 		SchemaVersion: documentVersion, Topic: e.Topic(), EventID: e.Head().EventID, RecordedAt: u.now,
