@@ -62,8 +62,7 @@ func (s *Store) registerTerminals(ctx context.Context, tenant string, records []
 		if listed {
 			continue
 		}
-		_, err := s.platform.Collection(colTerminals).UpdateOne(ctx, bson.D{{Key: "_id", Value: id}},
-			bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "tenant_id", Value: tenant}}}}, options.Update().SetUpsert(true))
+		_, err := s.platform.Collection(colTerminals).InsertOne(ctx, bson.D{{Key: "_id", Value: id}, {Key: "tenant_id", Value: tenant}})
 		if err != nil && !mongo.IsDuplicateKeyError(err) {
 			return classify(err)
 		}

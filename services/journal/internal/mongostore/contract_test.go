@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 
+	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 )
@@ -37,7 +38,7 @@ func TestIndexesAreMendedByProvisioning(t *testing.T) {
 	require.NoError(t, err)
 	_, err = entries.Indexes().DropOne(t.Context(), "transaction_type_1")
 	require.NoError(t, err)
-	other := on("quantity")
+	other := index{journaldb.On("quantity")}
 	wrong := other.model()
 	wrong.Options.SetName("transaction_type_1")
 	_, err = entries.Indexes().CreateOne(t.Context(), wrong)

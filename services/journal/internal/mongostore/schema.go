@@ -8,62 +8,69 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/tillroll/tillroll/pkg/journaldb"
 )
 
-// index is one index of a collection.
-type index struct {
-	name   string
-	keys   bson.D
-	unique bool
-	text   bool
-}
+// The collections, as this package calls them.
+const (
+	colIDs        = journaldb.IDs
+	colTran       = journaldb.Tran
+	colCash       = journaldb.Cash
+	colOpenClose  = journaldb.OpenClose
+	colEvent      = journaldb.Event
+	colSnapshot   = journaldb.Snapshot
+	colJournal    = journaldb.Journal
+	colHeads      = journaldb.Heads
+	colCopies     = journaldb.Copies
+	colTenants    = journaldb.Tenants
+	colTerminals  = journaldb.Terminals
+	colPing       = journaldb.Ping
+	colQuarantine = journaldb.Quarantine
+	colSchema     = journaldb.Version
+)
 
-// on makes an ordinary ascending index that is named after its fields.
-func on(fields ...string) index {
-	name := ""
-	for _, f := range fields {
-		name += f + "_1_"
+// A schema makes the databases of one kind.
+type schema struct{ journaldb.Schema }
+
+var tenantSchema, platformSchema = schema{journaldb.Tenant}, schema{journaldb.Platform}
+
+// index is one index as the driver wants it.
+type index struct{ journaldb.Index }
+
+func (ix *index) keys() bson.D {
+	if ix.Text {
+		return bson.D{{Key: ix.Fields[0], Value: "text"}}
 	}
-	return index{name: name[:len(name)-1], keys: ascending(fields...)}
-}
-
-func unique(fields ...string) index {
-	ix := on(fields...)
-	ix.unique = true
-	return ix
-}
-
-// words is the text index of a field. No language is right for every till: words are kept as they are
-// written.
-func words(field string) index {
-	return index{name: field + "_text", keys: bson.D{{Key: field, Value: "text"}}, text: true}
+	return ascending(ix.Fields...)
 }
 
 func (ix *index) model() mongo.IndexModel {
-	opts := options.Index().SetName(ix.name)
-	if ix.unique {
+	opts := options.Index().SetName(ix.Name)
+	if ix.Unique {
 		opts.SetUnique(true)
 	}
-	if ix.text {
+	if ix.Text {
 		// No document has the field that could choose another language for itself.
 		opts.SetDefaultLanguage("none").SetLanguageOverride("text_language")
 	}
-	return mongo.IndexModel{Keys: ix.keys, Options: opts}
+	return mongo.IndexModel{Keys: ix.keys(), Options: opts}
 }
 
 // as tells whether an index that was found is the one that is wanted.
 func (ix *index) as(found *foundIndex) bool {
-	if found.Unique != ix.unique || len(found.Partial) > 0 || found.Sparse {
+	if found.Unique != ix.Unique || len(found.Partial) > 0 || found.Sparse {
 		return false
 	}
-	if ix.text {
+	if ix.Text {
 		return true // the server keeps its keys in another form
 	}
-	if len(found.Key) != len(ix.keys) {
+	keys := ix.keys()
+	if len(found.Key) != len(keys) {
 		return false
 	}
 	for i, k := range found.Key {
-		if k.Key != ix.keys[i].Key || fmt.Sprint(k.Value) != fmt.Sprint(ix.keys[i].Value) {
+		if k.Key != keys[i].Key || fmt.Sprint(k.Value) != fmt.Sprint(keys[i].Value) {
 			return false
 		}
 	}
@@ -78,97 +85,6 @@ type foundIndex struct {
 	Partial bson.D `bson:"partialFilterExpression"`
 }
 
-// A schema is the collections of a database of one kind, with their indexes.
-type schema struct {
-	kind        string
-	version     int
-	collections []collection
-}
-
-type collection struct {
-	name    string
-	indexes []index
-}
-
-// Collections of a tenant.
-const (
-	colIDs       = "ids"
-	colTran      = "log_tran"
-	colCash      = "log_cash_in_out"
-	colOpenClose = "log_open_close"
-	colEvent     = "log_event"
-	colSnapshot  = "log_snapshot"
-	colJournal   = "journal"
-	colHeads     = "chain_heads"
-	colCopies    = "copies"
-)
-
-// Collections of the platform.
-const (
-	colTerminals  = "terminals"
-	colQuarantine = "quarantine"
-	colSchema     = "schema_version"
-)
-
-// tenantSchema is a tenant's journal. In every collection that events fill, _id is the event's id: it
-// is the one unique key that also a sharded cluster enforces, where others would have to begin with
-// the shard key. So the index by type and time is an ordinary one, and rightly so: two events may
-// share a timestamp.
-//
-// place ends the indexes by which lists are ordered, so that no two entries are equal.
-var tenantSchema = schema{kind: "journal", version: 1, collections: []collection{
-	{colIDs, []index{on("stream", "chain_seq")}},
-	{colTran, []index{
-		on("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
-		on("cart_id"), on("shard_key"),
-	}},
-	{colCash, []index{
-		on("tenant_id", "store_code", "terminal_no", "business_date"),
-		on("store_code", "terminal_no", "business_date", "open_counter"),
-		on("amount"), on("shard_key"),
-	}},
-	{colOpenClose, []index{
-		on("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
-		on("operation"), on("shard_key"),
-	}},
-	{colEvent, []index{
-		on("event_type"), on("correlation_id", "occurred_at"),
-		on("store_code", "terminal_no", "producer", "sequence"), on("occurred_at"), on("shard_key"),
-	}},
-	{colSnapshot, []index{on("kind", "code", "version"), on("shard_key")}},
-	{colJournal, []index{
-		on("tenant_id", "store_code", "terminal_no", "transaction_type", "generate_date_time"),
-		on("tenant_id", "store_code", "business_date"),
-		on("tenant_id", "store_code", "terminal_no", "business_date"),
-		on("transaction_type"), on("receipt_no"), words("journal_text"), on("generate_date_time"), on("shard_key"),
-		on("transaction_number"),
-		on("generated_at", "place"),
-		on("business_date", "generated_at", "place"),
-		on("transaction_type", "generated_at", "place"),
-		on("store_code", "generated_at", "place"),
-		on("store_code", "business_date", "generated_at", "place"),
-		on("store_code", "terminal_no", "generated_at", "place"),
-		on("store_code", "terminal_no", "business_date", "generated_at", "place"),
-		on("store_code", "terminal_no", "transaction_type", "generated_at", "place"),
-	}},
-	{colHeads, nil},
-	{colCopies, []index{on("kind", "code")}},
-}}
-
-// platformSchema is what stands above the tenants: which there are, whose each terminal is, and what
-// could not be stored.
-var platformSchema = schema{kind: "platform", version: 1, collections: []collection{
-	{"tenants", nil},
-	{colTerminals, nil},
-	{"ping", nil},
-	{colQuarantine, []index{
-		unique("tenant_id", "event_id", "content_hash"),
-		on("tenant_id", "state", "place"),
-		on("state", "reason", "tenant_id", "place"),
-		on("tenant_id", "store_code", "terminal_no", "producer", "state", "place"),
-	}},
-}}
-
 type schemaVersion struct {
 	Kind    string `bson:"_id"`
 	Version int    `bson:"version"`
@@ -180,15 +96,15 @@ var errLost = errors.New("the database of the tenant is gone: restore it from it
 // check refuses a database that is not there or that a newer program wrote.
 func (sc *schema) check(ctx context.Context, db *mongo.Database) error {
 	var found schemaVersion
-	err := db.Collection(colSchema).FindOne(ctx, bson.D{{Key: "_id", Value: sc.kind}}).Decode(&found)
+	err := db.Collection(colSchema).FindOne(ctx, bson.D{{Key: "_id", Value: sc.Kind}}).Decode(&found)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return errLost
 	case err != nil:
 		return err
-	case found.Version > sc.version:
+	case found.Version > sc.Version:
 		return fmt.Errorf("database %s has version %d, this program reads up to %d: run the newer program that wrote it, or restore a backup from before",
-			db.Name(), found.Version, sc.version)
+			db.Name(), found.Version, sc.Version)
 	}
 	return nil
 }
@@ -200,26 +116,16 @@ func (sc *schema) prepare(ctx context.Context, db *mongo.Database) error {
 		return err
 	}
 	// Collections are made beforehand, because a transaction that makes one holds up all others.
-	there, err := db.ListCollectionNames(ctx, bson.D{})
-	if err != nil {
-		return err
-	}
-	have := map[string]bool{}
-	for _, name := range there {
-		have[name] = true
-	}
-	for _, c := range sc.collections {
-		if !have[c.name] {
-			if err := db.CreateCollection(ctx, c.name); err != nil && !hasCode(err, codeNamespaceExists) {
-				return fmt.Errorf("collection %s: %w", c.name, err)
-			}
+	for _, c := range sc.Collections {
+		if err := db.CreateCollection(ctx, c.Name); err != nil && !hasCode(err, codeNamespaceExists) {
+			return fmt.Errorf("collection %s: %w", c.Name, err)
 		}
-		if err := c.mend(ctx, db.Collection(c.name)); err != nil {
-			return fmt.Errorf("indexes of %s: %w", c.name, err)
+		if err := mend(ctx, db.Collection(c.Name), c.Indexes); err != nil {
+			return fmt.Errorf("indexes of %s: %w", c.Name, err)
 		}
 	}
-	_, err = db.Collection(colSchema).UpdateOne(ctx, bson.D{{Key: "_id", Value: sc.kind}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: sc.version}}}}, options.Update().SetUpsert(true))
+	_, err := db.Collection(colSchema).UpdateOne(ctx, bson.D{{Key: "_id", Value: sc.Kind}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: sc.Version}}}}, options.Update().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil // another process wrote the same in the same moment
 	}
@@ -228,8 +134,8 @@ func (sc *schema) prepare(ctx context.Context, db *mongo.Database) error {
 
 // mend makes the indexes that are missing and replaces those that are not what they should be.
 // Indexes of other names are somebody's own and are left alone.
-func (c *collection) mend(ctx context.Context, in *mongo.Collection) error {
-	if len(c.indexes) == 0 {
+func mend(ctx context.Context, in *mongo.Collection, indexes []journaldb.Index) error {
+	if len(indexes) == 0 {
 		return nil
 	}
 	cursor, err := in.Indexes().List(ctx)
@@ -245,13 +151,14 @@ func (c *collection) mend(ctx context.Context, in *mongo.Collection) error {
 		by[found[i].Name] = &found[i]
 	}
 	var wanted []mongo.IndexModel
-	for _, ix := range c.indexes {
-		old := by[ix.name]
+	for _, want := range indexes {
+		ix := index{want}
+		old := by[ix.Name]
 		if old != nil && ix.as(old) {
 			continue
 		}
 		if old != nil {
-			if _, err := in.Indexes().DropOne(ctx, ix.name); err != nil && !hasCode(err, codeNoSuchIndex) {
+			if _, err := in.Indexes().DropOne(ctx, ix.Name); err != nil && !hasCode(err, codeNoSuchIndex) {
 				return err
 			}
 		}

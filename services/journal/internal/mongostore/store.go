@@ -26,13 +26,8 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
 	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
-)
-
-// Names of the databases. The platform's has no tenant prefix, so no tenant's can take its place.
-const (
-	platformDatabase = "tillroll_journal"
-	tenantPrefix     = "db_journal_"
 )
 
 // What the driver is told unless the connection string says otherwise.
@@ -97,8 +92,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, uriError(cfg.URI, err)
 	}
 	s := &Store{
-		client: client, clock: cfg.Clock, prefix: orElse(cfg.TenantPrefix, tenantPrefix), examined: examined,
-		platform: client.Database(orElse(cfg.Platform, platformDatabase)), places: newPlaces(),
+		client: client, clock: cfg.Clock, prefix: orElse(cfg.TenantPrefix, journaldb.TenantPrefix), examined: examined,
+		platform: client.Database(orElse(cfg.Platform, journaldb.PlatformDatabase)), places: newPlaces(),
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
 	}
@@ -172,7 +167,7 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingWait)
 	defer cancel()
-	_, err := s.platform.Collection("ping").UpdateOne(ctx, bson.D{{Key: "_id", Value: "ping"}},
+	_, err := s.platform.Collection(colPing).UpdateOne(ctx, bson.D{{Key: "_id", Value: "ping"}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: s.clock.Now()}}}}, options.Update().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil // another process pinged for the first time in the same moment
@@ -204,7 +199,7 @@ func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err
 	if err := s.step("list tenant"); err != nil {
 		return false, classify(err)
 	}
-	_, err = s.platform.Collection("tenants").InsertOne(ctx, bson.D{{Key: "_id", Value: tenant}, {Key: "provisioned_at", Value: s.clock.Now()}})
+	_, err = s.platform.Collection(colTenants).InsertOne(ctx, bson.D{{Key: "_id", Value: tenant}, {Key: "provisioned_at", Value: s.clock.Now()}})
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
 	}
@@ -218,7 +213,7 @@ func (s *Store) Tenants(ctx context.Context) ([]string, error) {
 	type tenant struct {
 		ID string `bson:"_id"`
 	}
-	found, err := find[tenant](ctx, s.platform.Collection("tenants"), bson.D{}, options.Find().SetSort(ascending("_id")))
+	found, err := find[tenant](ctx, s.platform.Collection(colTenants), bson.D{}, options.Find().SetSort(ascending("_id")))
 	var out []string
 	for _, t := range found {
 		out = append(out, t.ID)
@@ -259,7 +254,7 @@ func (s *Store) isListed(ctx context.Context, tenant string) (bool, error) {
 	if !identity.ValidCode(tenant) {
 		return false, nil
 	}
-	err := s.platform.Collection("tenants").FindOne(ctx, bson.D{{Key: "_id", Value: tenant}}).Err()
+	err := s.platform.Collection(colTenants).FindOne(ctx, bson.D{{Key: "_id", Value: tenant}}).Err()
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return false, nil
 	}
