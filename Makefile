@@ -65,6 +65,10 @@ load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
 lint: ## gofmt, go vet and golangci-lint in every module
 	@.ci/lint
 
+.PHONY: dapr-cli
+dapr-cli: ## build the Dapr CLI and a sidecar for it, to try `dapr run -f dapr` without `dapr init`
+	@dapr/cli/build
+
 clean: runner ## delete the data folder: every sale, key and log; asks first
 	@bin/runner clean $(DATA_FLAG)
 

@@ -39,9 +39,16 @@ func components() *registry.Options {
 	nameresolution.DefaultRegistry.RegisterComponent(nrsqlite.NewResolver, "sqlite")
 	nameresolution.DefaultRegistry.RegisterComponent(newNoResolver, runtimeDefaultResolver)
 
+	if addContrib != nil {
+		addContrib()
+	}
+
 	// The default registries, because the runtime also adds pluggable components to them.
 	return registry.NewOptions()
 }
+
+// addContrib registers the components of other stacks; nil without the build tag contrib.
+var addContrib func()
 
 // nameLoggers gives every registry a logger, also those that stay empty: a
 // pluggable component that lands in one would log through a nil pointer.

@@ -5,7 +5,7 @@
 //
 // It takes the flags of stock daprd and answers the same APIs. What it does not
 // have is every other component: run stock daprd for components/redis and
-// components/production.
+// components/production, or build this one with the tag contrib (contrib.go).
 //
 // This is a main of our own because the stock one (cmd/daprd/app) imports the
 // registration of all components, which panics at start unless a build tag

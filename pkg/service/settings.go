@@ -56,7 +56,7 @@ func (s *Settings) Check() []Finding {
 		f = append(f, Finding{fmt.Sprintf("APP_PORT is %d", s.AppPort), "Give the port on which the service listens, such as APP_PORT=8003; the runner and `dapr run` set it."})
 	}
 	if s.AppToken == "" {
-		f = append(f, Finding{"APP_API_TOKEN is empty", "Without it anybody could pose as the sidecar and deliver events. Give the service and its sidecar the same random token; the runner does so by itself."})
+		f = append(f, Finding{"APP_API_TOKEN is empty", "Without it anybody could pose as the sidecar and deliver events. Give the service and its sidecar the same random token; the runner does so by itself, and `eval \"$(tillctl env)\"` for `dapr run`."})
 	}
 	if !strings.Contains(" debug info warn error ", " "+s.LogLevel+" ") {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_LOG_LEVEL is %q", s.LogLevel), "Use debug, info, warn or error."})

@@ -16,7 +16,8 @@ import (
 )
 
 // Dapr ignores what it does not know and opens what is not scoped. So these tests
-// hold the local stack's own files together: dapr/embedded.yaml and components/local.
+// hold the local stack's own files together: dapr/embedded.yaml, components/local and
+// components/subscriptions.
 const repositoryRoot = "../../../.."
 
 // resource is as much of a Dapr resource as is checked here.
@@ -36,9 +37,13 @@ type resource struct {
 
 func localResources(t *testing.T) []resource {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(repositoryRoot, "components", "local", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no components: %v", err)
+	var files []string
+	for _, folder := range []string{"local", "subscriptions"} {
+		found, err := filepath.Glob(filepath.Join(repositoryRoot, "components", folder, "*.yaml"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no components in %s: %v", folder, err)
+		}
+		files = append(files, found...)
 	}
 	var all []resource
 	for _, file := range files {

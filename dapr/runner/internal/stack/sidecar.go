@@ -71,7 +71,7 @@ func sidecarArgs(app runfile.App, numbers numbers) []string {
 func appArgs(app runfile.App, port string) []string {
 	args := []string{
 		"--app-port", port, "--app-protocol", "http",
-		// Subscriptions are files (components/local) and there are no actors, so there
+		// Subscriptions are files (components/subscriptions) and there are no actors, so there
 		// is nothing to ask the app for; without this it is asked, and logs two refusals.
 		"--disable-init-endpoints", "config,subscribe",
 	}

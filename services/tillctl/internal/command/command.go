@@ -59,6 +59,7 @@ type line struct {
 
 	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
 	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
+	Env   envVerb   `cmd:"" group:"For the local stack:" help:"Print what a shell needs for \"dapr run -f dapr\"."`
 	Token tokenVerb `cmd:"" group:"For the local stack:" help:"Print a token for an administrator, an auditor or a platform operator."`
 }
 

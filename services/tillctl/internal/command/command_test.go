@@ -70,6 +70,19 @@ func TestInitSaysWhatItMadeAndIsSilentAfterwards(t *testing.T) {
 	assert.Empty(t, w.out.String()+w.err.String())
 }
 
+func TestEnvPrintsTheSharedTokensAndNothingElse(t *testing.T) {
+	w, data := newWorld(t), t.TempDir()
+	require.Equal(t, 0, w.run("env", "--data", data, "--redis", "10.0.0.1:7000"), &w.err)
+	first := w.out.String()
+	assert.Regexp(t, `^export APP_API_TOKEN='[\w-]{43}'\nexport DAPR_API_TOKEN='[\w-]{43}'\nexport TILLROLL_REDIS='10.0.0.1:7000'\n$`, first)
+	assert.Contains(t, w.err.String(), "issuer.jwk", "what it made is no assignment")
+	assert.DirExists(t, filepath.Join(data, "state"))
+	w.out.Reset()
+	require.Equal(t, 0, w.run("env", "--data", data, "--redis", "10.0.0.1:7000"))
+	assert.Equal(t, first, w.out.String(), "every shell gets the same")
+	assert.Equal(t, 2, w.run("env", "--data", data, "--redis", "x'; rm -rf '"), "a shell executes it")
+}
+
 func TestInitRefusesUnsafeSecrets(t *testing.T) {
 	w, data := newWorld(t), t.TempDir()
 	require.Equal(t, 0, w.run("init", "--data", data))

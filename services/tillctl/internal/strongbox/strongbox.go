@@ -53,7 +53,12 @@ var apps = []app{
 	{"cart", []string{appToken, apiToken, brokerUser, brokerPass, userJWKS, terminalJWKS}},
 	{"journal", []string{appToken, apiToken, brokerUser, brokerPass, userJWKS, terminalJWKS}},
 	{"till", []string{appToken, apiToken}},
+	{daprRun, []string{appToken, apiToken}},
 }
+
+// daprRun is no app: it is the tokens that all apps share when the Dapr CLI starts them, because the
+// CLI gives every sidecar its own environment.
+const daprRun = "dapr-run"
 
 // signer is the app whose key signs the tokens of terminals.
 const signer = "terminal"
@@ -126,6 +131,16 @@ func IssuerKey(data string) (jose.JSONWebKey, error) {
 		return jose.JSONWebKey{}, damaged(data, issuerFile, err)
 	}
 	return key, nil
+}
+
+// SharedTokens are the tokens of a stack that the Dapr CLI starts: what proves to an app that its
+// sidecar calls, and to a sidecar that its app does. Complete has made them.
+func SharedTokens(data string) (toApp, toSidecar string, err error) {
+	box, err := read(data)
+	if err != nil {
+		return "", "", err
+	}
+	return box.secrets[daprRun][appToken], box.secrets[daprRun][apiToken], nil
 }
 
 func damaged(data, file string, err error) Findings {

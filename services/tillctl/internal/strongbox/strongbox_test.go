@@ -23,7 +23,8 @@ import (
 
 // inOrder are all files, in the order in which they are written.
 var inOrder = []string{
-	"keys/issuer.jwk", "secrets/terminal.json", "secrets/cart.json", "secrets/journal.json", "secrets/till.json", "secrets/broker.json",
+	"keys/issuer.jwk", "secrets/terminal.json", "secrets/cart.json", "secrets/journal.json", "secrets/till.json", "secrets/dapr-run.json",
+	"secrets/broker.json",
 }
 
 func TestANewDataFolderGetsEverythingAndNobodyElseCanRead(t *testing.T) {
@@ -57,6 +58,7 @@ func TestEveryAppKnowsWhatItNeedsAndNoMore(t *testing.T) {
 		"cart":     common,
 		"journal":  common,
 		"till":     {"api-token", "app-token"},
+		"dapr-run": {"api-token", "app-token"},
 	} {
 		assert.ElementsMatch(t, names, slices.Collect(maps.Keys(secretsOf(t, data, app))), app)
 	}
