@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -191,7 +192,17 @@ func (in *Ingest) commit(ctx context.Context, arrivals []*arrival) {
 	tenants.Wait()
 }
 
+// commitTenant runs beside the request's own goroutine, where nobody else would catch a panic. It is
+// not held against the events: what one of them causes, the committer tells.
 func (in *Ingest) commitTenant(ctx context.Context, tenant string, arrivals []*arrival) {
+	defer func() {
+		if p := recover(); p != nil {
+			in.log.Error("storing made the journal panic", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			for _, a := range arrivals {
+				a.outcome, a.err = 0, fmt.Errorf("panic: %v", p)
+			}
+		}
+	}()
 	rest := in.withoutKnown(ctx, tenant, arrivals)
 	if len(rest) == 0 {
 		return
@@ -271,9 +282,9 @@ func (in *Ingest) judge(a *arrival) {
 		a.refusal = &journal.Refusal{Reason: journal.ContentChanged, Detail: "an event with this id and other content is in the journal", Envelope: a.record.Envelope()}
 	case errors.Is(a.err, ErrUnknownTenant):
 		a.refusal = &journal.Refusal{Reason: journal.UnknownTenant, Detail: "the tenant has no journal yet", Envelope: a.record.Envelope()}
-	case a.ownFault && a.givenUpBy != "":
+	case a.ownFault && a.givenUpBy != "" && (errors.Is(a.err, ErrRefused) || in.poison.strike(a.key())):
 		a.refusal = &journal.Refusal{Reason: journal.DeadLetter, Detail: givenUp(a.givenUpBy) + ": " + firstLine(a.err), Envelope: journal.Attribute(a.CloudEvent.Data)}
-	case a.ownFault && in.poison.strike(a.key()):
+	case a.ownFault && a.givenUpBy == "" && in.poison.strike(a.key()):
 		a.refusal = &journal.Refusal{Reason: journal.Poison, Detail: firstLine(a.err), Envelope: journal.Attribute(a.CloudEvent.Data)}
 	}
 	if a.refusal != nil {
