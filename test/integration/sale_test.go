@@ -2,8 +2,6 @@ package integration_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,60 +12,14 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
 	"github.com/tillroll/tillroll/pkg/state/statetest"
+	"github.com/tillroll/tillroll/test/scenario"
 	"github.com/tillroll/tillroll/test/shop"
 
 	dapr "github.com/dapr/go-sdk/client"
 )
 
 // A till opens, sales are made, the journal shows them, the till closes with the right counts.
-func TestAShopDay(t *testing.T) {
-	s, tills := open(t, "day", 2)
-	sales := map[int][]shop.Sale{}
-	for i := range 5 {
-		for _, till := range tills {
-			sale, err := till.Sell(t.Context(), 10_000, item(0, 1+i), item(1, 1))
-			require.NoError(t, err)
-			assert.Equal(t, "Completed", sale.CartStatus)
-			sales[till.No] = append(sales[till.No], sale)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	require.NoError(t, s.Audit(ctx, sales))
-
-	first := sales[1][0]
-	entries, err := s.Search(ctx, fmt.Sprintf("terminalNo=1&transactionType=sales&receiptNoFrom=%d&receiptNoTo=%d", first.ReceiptNo, first.ReceiptNo))
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	assert.Equal(t, first.ReceiptText, entries[0].ReceiptText, "the journal has the receipt as it was printed")
-	byDate, err := s.Search(ctx, "businessDateFrom="+entries[0].BusinessDate+"&businessDateTo="+entries[0].BusinessDate)
-	require.NoError(t, err)
-	assert.Len(t, byDate, 2*5+2*2, "ten sales, two openings, two floats")
-	none, err := s.Search(ctx, "businessDateFrom=20200101&businessDateTo=20200102")
-	require.NoError(t, err)
-	assert.Empty(t, none)
-
-	for _, till := range tills {
-		cash := json.Number("0")
-		closed, err := till.Close(ctx, "10000")
-		require.NoError(t, err)
-		assert.EqualValues(t, 5, closed.CartTransactionCount)
-		assert.Equal(t, sales[till.No][4].TransactionNo, closed.CartTransactionLastNo)
-		assert.EqualValues(t, 1, closed.CashInOutCount, "the float")
-		assert.NotEqual(t, cash, closed.ExpectedAmount)
-		require.NoError(t, s.Drained(ctx))
-		var reconciled struct {
-			Matches     bool  `json:"matches"`
-			Differences []any `json:"differences"`
-		}
-		require.NoError(t, s.Journal.Call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/tenants/day/stores/s1/terminals/%d/reconciliation?businessDate=%s&openCounter=1", till.No, entries[0].BusinessDate), nil, &reconciled))
-		assert.True(t, reconciled.Matches, "%v", reconciled.Differences)
-
-		_, err = till.Sell(ctx, 10_000, item(0, 1))
-		assert.Error(t, err, "a closed till sells nothing")
-	}
-	require.NoError(t, s.Audit(ctx, sales))
-}
+func TestAShopDay(t *testing.T) { scenario.ShopDay(t, running, "day") }
 
 // item of the sample catalogue.
 func item(i, quantity int) shop.Item {

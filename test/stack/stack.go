@@ -27,6 +27,11 @@ type Stack struct {
 	Offset int
 	env    []string
 	log    io.Writer
+
+	kind       Kind
+	aux        string   // folder of what the kind needs; empty for the zero Kind
+	runnerArgs []string // what our runner is told beside data folder and ports
+	dapr       *daprRun // when the Dapr CLI runs it
 }
 
 // Root finds the repository from the test's working directory.
@@ -68,7 +73,10 @@ func build(root string, out io.Writer) error {
 
 // Start builds what is needed and starts a stack on free ports with a data folder of its own. env is
 // given to every process beside the test's own environment.
-func Start(out io.Writer, env ...string) (*Stack, error) {
+func Start(out io.Writer, env ...string) (*Stack, error) { return StartKind(Kind{}, out, env...) }
+
+// StartKind is Start for a stack of that kind. It fails with ErrNoDaprCLI.
+func StartKind(kind Kind, out io.Writer, env ...string) (*Stack, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -85,6 +93,9 @@ func Start(out io.Writer, env ...string) (*Stack, error) {
 		s.Offset = 10_000 + 200*rand.IntN(60) //nolint:gosec // any free range will do
 		if !s.portsFree() && attempt < 50 {
 			continue
+		}
+		if err := s.prepare(kind); err != nil {
+			return s, err
 		}
 		return s, s.Up()
 	}
@@ -103,7 +114,7 @@ func (s *Stack) portsFree() bool {
 }
 
 func (s *Stack) runner(args ...string) *exec.Cmd {
-	args = append(args, "-data", s.Data, "-port-offset", strconv.Itoa(s.Offset))
+	args = append(append(args, s.runnerArgs...), "-data", s.Data, "-port-offset", strconv.Itoa(s.Offset))
 	cmd := exec.Command(filepath.Join(s.Root, "bin", "runner"), args...) //nolint:gosec // our own program
 	cmd.Dir, cmd.Env = s.Root, append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
@@ -113,6 +124,9 @@ func (s *Stack) runner(args ...string) *exec.Cmd {
 // Up starts the stack, without the apps named in except (their sidecars run), and returns when it is
 // ready.
 func (s *Stack) Up(except ...string) error {
+	if s.kind.DaprCLI {
+		return s.startDaprCLI()
+	}
 	args := []string{"up"}
 	for _, app := range except {
 		args = append(args, "-except", app)
@@ -124,11 +138,16 @@ func (s *Stack) Up(except ...string) error {
 }
 
 // Down stops everything in order.
-func (s *Stack) Down() error { return s.runner("down").Run() }
+func (s *Stack) Down() error {
+	if s.kind.DaprCLI {
+		return s.stopDaprCLI()
+	}
+	return s.runner("down").Run()
+}
 
 // Remove stops everything and removes the data.
 func (s *Stack) Remove() error {
-	return errors.Join(s.Down(), os.RemoveAll(s.Data))
+	return errors.Join(s.Down(), os.RemoveAll(s.Data), os.RemoveAll(s.aux))
 }
 
 // URL of a service: terminal, cart or journal.
@@ -151,6 +170,9 @@ func (s *Stack) SidecarGRPC(app string) string {
 
 // Secret of an app, such as its api-token.
 func (s *Stack) Secret(app, name string) (string, error) {
+	if s.kind.DaprCLI {
+		app = "dapr-run" // all apps share its tokens
+	}
 	raw, err := os.ReadFile(filepath.Join(s.Data, "secrets", app+".json"))
 	if err != nil {
 		return "", err
@@ -220,6 +242,16 @@ func (s *Stack) Kill(name string) error { return s.Signal(name, syscall.SIGKILL)
 // Ready waits until the runner says that all is.
 func (s *Stack) Ready(patience time.Duration) error {
 	deadline := time.Now().Add(patience)
+	for s.kind.DaprCLI {
+		err := s.answering()
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not ready after %s: %w\n%s", patience, err, s.Tail())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	for {
 		cmd := s.runner("status")
 		cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
@@ -239,6 +271,8 @@ func (s *Stack) Ready(patience time.Duration) error {
 func (s *Stack) Tail() string {
 	var b strings.Builder
 	logs, _ := filepath.Glob(filepath.Join(s.Data, "logs", "*.log"))
+	byCLI, _ := filepath.Glob(filepath.Join(s.Data, ".dapr", "logs", "*.log"))
+	logs = append(logs, byCLI...)
 	for _, name := range logs {
 		raw, err := os.ReadFile(name) //nolint:gosec // our own logs
 		if err != nil {

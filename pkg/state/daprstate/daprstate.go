@@ -131,24 +131,32 @@ func unavailable(err error) error { return fmt.Errorf("%w: %w", state.ErrUnavail
 
 // Check proves that the component keeps its transactions atomic: a write with a stale ETag must take
 // everything beside it down. Stores that only say they can (Redis writes the rest) lose events, so a
-// service refuses to start on them.
+// service refuses to start on them. The ETag is a real one of the store that has become stale: one
+// that was made up may be refused for its form alone, which proves nothing.
 func (s *Store) Check(ctx context.Context) error {
 	const witness, guard = "start-check/witness", "start-check/guard"
 	if err := s.Write(ctx, state.Delete(witness), state.Op{Key: guard, Value: []byte(`1`), Blind: true}); err != nil {
 		return err
 	}
-	err := s.Write(ctx,
+	current, err := state.Get(ctx, s, guard)
+	if err != nil {
+		return err
+	}
+	if err := s.Write(ctx, state.Op{Key: guard, Value: []byte(`2`), Blind: true}); err != nil {
+		return err
+	}
+	stale := s.Write(ctx,
 		state.Op{Key: witness, Value: []byte(`1`), Blind: true},
-		state.Op{Key: guard, Value: []byte(`2`), ETag: "stale-on-purpose"})
-	if errors.Is(err, state.ErrUnavailable) {
-		return err // it did not answer, so it has proven nothing
+		state.Op{Key: guard, Value: []byte(`3`), ETag: current.ETag})
+	left, err := state.Get(ctx, s, witness)
+	if err != nil {
+		return err
 	}
-	items, readErr := s.Get(ctx, witness, guard)
-	if readErr != nil {
-		return readErr
-	}
-	if err == nil || items[0].Exists() {
+	if stale == nil || left.Exists() {
 		return fmt.Errorf("state component %q has no atomic transactions with ETags: use state.sqlite, or state.postgresql with version v2; Redis does not do", s.component)
+	}
+	if !errors.Is(stale, state.ErrConflict) {
+		return stale // it did not answer, so it has proven nothing
 	}
 	return nil
 }
