@@ -73,7 +73,7 @@ var rules = []rule{
 	{"use cases know no adapter", `^services/([a-z]+)/internal/app/`, module + `services/[a-z]+/internal/(httpapi|sqlitestore|mongostore|catalogfile)`, ``},
 	{"use cases know no driver, no web framework and no sidecar", `^services/(terminal|cart|journal)/internal/app/`, `^(database/sql|github.com/gin-gonic/|go.mongodb.org/|modernc.org/|github.com/dapr/)`, ``},
 	{"stores know no routes", `^services/([a-z]+)/internal/(sqlitestore|mongostore)/`, module + `services/[a-z]+/internal/httpapi`, ``},
-	{"the MongoDB driver stays in mongostore", `^(pkg|services)/`, `^go\.mongodb\.org/`, `IN mongostore`},
+	{"the MongoDB driver stays in mongostore, and in tillctl's mongoadmin", `^(pkg|services)/`, `^go\.mongodb\.org/`, `IN mongo`},
 	{"SQLite stays in sqlitestore", `^(pkg|services)/`, `^(modernc\.org/sqlite|database/sql$)`, `IN sqlitestore`},
 	{"time, state and money packages know no transport", `^pkg/(money|identity|event|canonical|sequence|problem|layout|idempotency)/`, `^(net/http|github.com/gin-gonic/|github.com/dapr/)`, `^net/http$`},
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,8 +81,22 @@ var build = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-// sourceFolder finds this module upwards of the working directory of the test.
+// Clean deletes what Build made; after it nothing can be started any more.
+func Clean() error {
+	program, err := Build()
+	if err != nil {
+		return nil
+	}
+	return os.RemoveAll(filepath.Dir(program))
+}
+
+// sourceFolder finds this module: upwards of the working directory, or where it was compiled.
 func sourceFolder() (string, error) {
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if _, err := os.Stat(file); err == nil {
+			return filepath.Dir(file), nil
+		}
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

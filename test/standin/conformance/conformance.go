@@ -29,7 +29,8 @@ var data []byte
 type Case struct {
 	Name string `bson:"name"`
 	// Needs is what a server must have been started with: "failpoints" of
-	// MongoDB's test commands, or "standin" for what only the stand-in does.
+	// MongoDB's test commands, "standin" for what only the stand-in does, "admin"
+	// for a credential that may make roles.
 	Needs string `bson:"needs"`
 	Steps []Step `bson:"steps"`
 }

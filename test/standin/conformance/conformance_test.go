@@ -2,27 +2,27 @@ package conformance_test
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
 
-	"github.com/tillroll/tillroll/test/standin"
 	"github.com/tillroll/tillroll/test/standin/conformance"
+	"github.com/tillroll/tillroll/test/standin/finder"
 )
 
-// MONGODB_URI runs the same cases on a real server.
+// The cases run on the first server that is there; see package finder.
 func TestConformance(t *testing.T) {
-	uri, offered := os.Getenv("MONGODB_URI"), []string{}
-	if uri == "" {
-		uri, offered = standin.Start(t).URI, []string{"failpoints", "standin"}
-		t.Log("engine: the stand-in")
+	found, err := finder.Find(context.Background())
+	if err != nil {
+		t.Fatal(err)
 	}
-	client, err := mongo.Connect(context.Background(), options.Client().ApplyURI(uri))
+	defer func() { _ = found.Stop() }()
+	t.Log("engine:", found.Engine)
+	client, err := mongo.Connect(context.Background(), options.Client().ApplyURI(found.URI))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Disconnect(context.Background()) }()
-	conformance.Run(t, client, offered...)
+	conformance.Run(t, client, found.Offers...)
 }

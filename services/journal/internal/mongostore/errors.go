@@ -3,9 +3,11 @@ package mongostore
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/x/mongo/driver"
+	"go.mongodb.org/mongo-driver/x/mongo/driver/topology"
 
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 )
@@ -14,6 +16,7 @@ import (
 const (
 	codeNamespaceExists     = 48
 	codeMaxTimeExpired      = 50
+	codeNotAllowed          = 13
 	codeNoSuchIndex         = 27
 	codeIndexOptionsDiffer  = 85
 	codeIndexKeysDiffer     = 86
@@ -47,6 +50,20 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", app.ErrRefused, err)
 	}
 	return fmt.Errorf("%w: %w", app.ErrUnavailable, err)
+}
+
+// unreachable says why a server cannot be used that was asked for the first time. What the driver says
+// stands behind it: it names hosts, never credentials.
+func unreachable(err error) error {
+	var none topology.ServerSelectionError
+	switch {
+	// When another connection of the pool was refused first, the driver quotes its error in words only.
+	case strings.Contains(err.Error(), "(AuthenticationFailed)"):
+		return errors.New("the MongoDB server does not accept user and password: look at both, and at authSource, the database that knows the user")
+	case errors.As(err, &none):
+		return fmt.Errorf("%w: no primary of the MongoDB replica set answers, look at the hosts, at replicaSet and at tls: %w", app.ErrUnavailable, err)
+	}
+	return classify(err)
 }
 
 func hasCode(err error, codes ...int) bool {

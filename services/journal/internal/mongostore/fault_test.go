@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -238,9 +239,6 @@ func answer(request []byte, body bson.D) []byte {
 }
 
 func TestWhateverTheServerAnswersEverythingIsStoredOnce(t *testing.T) {
-	if server.engine == "MONGODB_URI" {
-		t.Skip("the wire needs an address without credentials and TLS")
-	}
 	for fault := range faults {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -269,23 +267,27 @@ func message(r io.Reader) ([]byte, error) {
 // cutStore is a store behind a wire of its own.
 func cutStore(t *testing.T) (*Store, *wire) {
 	t.Helper()
-	u, err := url.Parse(server.uri)
-	require.NoError(t, err)
+	direct, err := url.Parse(server.URI)
+	if err != nil || direct.Scheme != "mongodb" || strings.Contains(direct.Host, ",") || direct.Query().Get("tls") == "true" || direct.Query().Get("ssl") == "true" {
+		t.Skip("UNPROVEN: lost messages, for the server of MONGODB_URI has several members, or TLS")
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	w := &wire{to: u.Host}
+	w := &wire{to: direct.Host}
 	go w.serve(l)
-	cfg := databases()
 	// Polling keeps the driver's monitor to one request, one reply, as the wire wants it.
-	cfg.URI = fmt.Sprintf("mongodb://%s/?directConnection=true&serverMonitoringMode=poll", l.Addr())
+	options := url.Values{"directConnection": {"true"}, "serverMonitoringMode": {"poll"}}
+	if source := direct.Query().Get("authSource"); source != "" {
+		options.Set("authSource", source)
+	}
+	direct.Host, direct.RawQuery = l.Addr().String(), options.Encode()
+	cfg := databases()
+	cfg.URI = direct.String()
 	return openAs(t, cfg), w
 }
 
 func TestWhereverTheConnectionBreaksEverythingIsStoredOnce(t *testing.T) {
-	if server.engine == "MONGODB_URI" {
-		t.Skip("the wire needs an address without credentials and TLS")
-	}
 	for _, lost := range []string{"request", "reply"} {
 		for first := range 4 { // side by side, since the driver waits before it dials again
 			t.Run(fmt.Sprintf("%s lost, from %d", lost, first+1), func(t *testing.T) {

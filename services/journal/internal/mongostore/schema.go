@@ -158,7 +158,10 @@ func mend(ctx context.Context, in *mongo.Collection, indexes []journaldb.Index) 
 			continue
 		}
 		if old != nil {
-			if _, err := in.Indexes().DropOne(ctx, ix.Name); err != nil && !hasCode(err, codeNoSuchIndex) {
+			if _, err := in.Indexes().DropOne(ctx, ix.Name); hasCode(err, codeNotAllowed) {
+				return fmt.Errorf("the index %s is not as it should be, and only the role %s may drop it: db.getSiblingDB(%q).%s.dropIndex(%q): %w",
+					ix.Name, journaldb.KeeperRole, in.Database().Name(), in.Name(), ix.Name, err)
+			} else if err != nil && !hasCode(err, codeNoSuchIndex) {
 				return err
 			}
 		}

@@ -42,7 +42,7 @@ func seller() {
 	ctx := context.Background()
 	s, err := Open(ctx, Config{
 		URI: os.Getenv("JOURNAL_SELLER_URI"), Platform: os.Getenv("JOURNAL_SELLER_PLATFORM"),
-		TenantPrefix: os.Getenv("JOURNAL_SELLER_PREFIX"), Clock: clockwork.NewRealClock(),
+		TenantPrefix: os.Getenv("JOURNAL_SELLER_PREFIX"), Clock: clockwork.NewRealClock(), AnyRights: true,
 	})
 	must(err)
 	_, err = s.Provision(ctx, "acme")

@@ -60,6 +60,9 @@ const oldestWire = 13
 type Config struct {
 	URI   string
 	Clock clockwork.Clock
+	// AnyRights lets the store run with rights that it does not need, or on a server that asks nobody
+	// who they are.
+	AnyRights bool
 	// Platform and TenantPrefix name the databases otherwise than usual: tests share one server.
 	Platform, TenantPrefix string
 }
@@ -97,7 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, cfg.AnyRights); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -135,8 +138,9 @@ func orElse(s, other string) string {
 	return s
 }
 
-// prepare makes sure that the server can keep a journal, and that the platform's database is there.
-func (s *Store) prepare(ctx context.Context) error {
+// prepare makes sure that the server can keep a journal, that nobody can change it with our
+// credential, and that the platform's database is there.
+func (s *Store) prepare(ctx context.Context, anyRights bool) error {
 	ctx, cancel := context.WithTimeout(ctx, provisionWait)
 	defer cancel()
 	var hello struct {
@@ -145,13 +149,18 @@ func (s *Store) prepare(ctx context.Context) error {
 		MaxWireVersion int    `bson:"maxWireVersion"`
 	}
 	if err := s.platform.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		return classify(err)
+		return unreachable(err)
 	}
 	switch {
 	case hello.SetName == "" && hello.Message != "isdbgrid":
 		return errors.New("the MongoDB server is no member of a replica set: without one there are no transactions; a set of one member will do")
 	case hello.MaxWireVersion < oldestWire:
 		return errors.New("the MongoDB server is older than 5.0")
+	}
+	if !anyRights {
+		if err := s.checkRights(ctx); err != nil {
+			return err
+		}
 	}
 	return classify(platformSchema.prepare(ctx, s.platform))
 }

@@ -56,6 +56,7 @@ type line struct {
 	Quarantine quarantineVerb `cmd:"" group:"For operators:" help:"Deal with events that the journal could not store."`
 	Deliveries deliveriesVerb `cmd:"" group:"For operators:" help:"Show how far events have come on their way to the journal."`
 	Redeliver  redeliverVerb  `cmd:"" group:"For operators:" help:"Publish events again that a restored journal lacks."`
+	Mongo      mongoVerb      `cmd:"" group:"For operators:" help:"Prepare the journal's MongoDB: roles and users."`
 
 	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
 	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`

@@ -22,15 +22,16 @@ import (
 func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
 	auth := flag.Bool("auth", false, "demand authentication (SCRAM-SHA-256); the first user can be made without")
+	guise := flag.String("guise", "", "say in hello to be something that clients refuse: secondary, standalone, old (MongoDB 4.4)")
 	flag.Parse()
 	log.SetPrefix("standin: ")
 	log.SetFlags(0)
-	if err := run(*port, *auth); err != nil {
+	if err := run(*port, *auth, server.Guise(*guise)); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(port int, auth bool) error {
+func run(port int, auth bool, guise server.Guise) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -45,5 +46,5 @@ func run(port int, auth bool) error {
 	if _, err := fmt.Printf("mongodb://%s/?replicaSet=%s\n", address, server.ReplicaSet); err != nil {
 		return err
 	}
-	return server.New(address, auth).Serve(ctx, listener)
+	return server.New(address, auth, guise).Serve(ctx, listener)
 }

@@ -26,6 +26,7 @@ const (
 	ConflictingUpdateOperators   Code = 40
 	CursorNotFound               Code = 43
 	NamespaceExists              Code = 48
+	InvalidRoleModification      Code = 49
 	CommandNotFound              Code = 59
 	ImmutableField               Code = 66
 	CannotCreateIndex            Code = 67
@@ -53,7 +54,7 @@ var names = map[Code]string{
 	FailedToParse: "FailedToParse", UserNotFound: "UserNotFound", AuthenticationFailed: "AuthenticationFailed",
 	NamespaceNotFound: "NamespaceNotFound", IndexNotFound: "IndexNotFound", RoleNotFound: "RoleNotFound",
 	ConflictingUpdateOperators: "ConflictingUpdateOperators", CursorNotFound: "CursorNotFound",
-	NamespaceExists: "NamespaceExists", CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField",
+	NamespaceExists: "NamespaceExists", InvalidRoleModification: "InvalidRoleModification", CommandNotFound: "CommandNotFound", ImmutableField: "ImmutableField",
 	CannotCreateIndex: "CannotCreateIndex", InvalidOptions: "InvalidOptions", InvalidNamespace: "InvalidNamespace",
 	IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecsConflict: "IndexKeySpecsConflict",
 	WriteConflict: "WriteConflict", CannotIndexParallelArrays: "CannotIndexParallelArrays",

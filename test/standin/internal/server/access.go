@@ -37,25 +37,27 @@ func actionsOn(on level, names []string) []action {
 }
 
 // grant allows actions on a resource. Empty names stand for all databases, or
-// all collections; "*" stands for all actions.
+// all collections; anyAction stands for all actions.
 type grant struct {
 	database, collection string
-	cluster              bool
+	cluster, anyResource bool
 	actions              []string
 }
+
+const anyAction = "anyAction"
 
 var (
 	readActions  = []string{"find", "listCollections", "listIndexes", "listDatabases"}
 	writeActions = append([]string{"insert", "update", "remove", "createCollection", "dropCollection", "createIndex", "dropIndex"}, readActions...)
 	adminActions = []string{"listCollections", "listIndexes", "createCollection", "dropCollection", "createIndex", "dropIndex", "dropDatabase"}
-	userActions  = []string{"createUser", "createRole", "viewUser"}
+	userActions  = []string{"createUser", "createRole", "viewUser", "changePassword", "grantRole", "revokeRole", "dropUser", "dropRole"}
 )
 
 // builtIn gives what the roles that every server has allow in a database.
 func builtIn(role roleName) []grant {
 	switch role.role {
 	case "root":
-		return []grant{{actions: []string{"*"}}, {cluster: true, actions: []string{"*"}}}
+		return []grant{{anyResource: true, actions: []string{anyAction}}}
 	case "read":
 		return []grant{{database: role.db, actions: readActions}}
 	case "readWrite":
@@ -149,8 +151,11 @@ func (u *users) may(who *user, needed action, database, collection string) bool 
 }
 
 func (g grant) allows(needed action, database, collection string) bool {
-	if !slices.Contains(g.actions, needed.name) && !slices.Contains(g.actions, "*") {
+	if !slices.Contains(g.actions, needed.name) && !slices.Contains(g.actions, anyAction) {
 		return false
+	}
+	if g.anyResource {
+		return true
 	}
 	if g.cluster || needed.on == clusterLevel {
 		return g.cluster && needed.on == clusterLevel
@@ -161,15 +166,23 @@ func (g grant) allows(needed action, database, collection string) bool {
 	return g.collection == "" || needed.on == collectionLevel && g.collection == collection
 }
 
-func createRole(s *Server, r *request) (bson.D, error) {
+func createRole(s *Server, r *request) (bson.D, error) { return s.putRole(r, false) }
+func updateRole(s *Server, r *request) (bson.D, error) { return s.putRole(r, true) }
+
+// putRole makes a role, or replaces all that one allows.
+func (s *Server) putRole(r *request, there bool) (bson.D, error) {
 	name := r.collection()
-	var grants []grant
+	grants := []grant{}
 	for _, v := range value.Items(r.body.Lookup("privileges")) {
 		privilege, ok := v.DocumentOK()
 		if !ok {
 			return nil, fault.New(fault.TypeMismatch, "a privilege must be a document")
 		}
-		grants = append(grants, grantOf(privilege))
+		g := grantOf(privilege)
+		if r.database != "admin" && (g.cluster || g.anyResource || g.database != r.database) {
+			return nil, fault.New(fault.InvalidRoleModification, "Roles on the '%s' database cannot be granted privileges that target other databases or the cluster", r.database)
+		}
+		grants = append(grants, g)
 	}
 	s.users.mu.Lock()
 	defer s.users.mu.Unlock()
@@ -180,8 +193,11 @@ func createRole(s *Server, r *request) (bson.D, error) {
 		grants = append(grants, s.users.grants(role)...)
 	}
 	key := r.database + "." + name
-	if _, ok := s.users.roles[key]; ok {
+	switch _, ok := s.users.roles[key]; {
+	case ok && !there:
 		return nil, fault.New(fault.RoleExists, "Role \"%s@%s\" already exists", name, r.database)
+	case !ok && there:
+		return nil, fault.New(fault.RoleNotFound, "Role %s@%s not found", name, r.database)
 	}
 	if s.users.roles == nil {
 		s.users.roles = map[string][]grant{}
@@ -190,9 +206,44 @@ func createRole(s *Server, r *request) (bson.D, error) {
 	return doc(), nil
 }
 
+// dropRole forgets a role, also of those who have it.
+func dropRole(s *Server, r *request) (bson.D, error) {
+	s.users.mu.Lock()
+	defer s.users.mu.Unlock()
+	key := r.database + "." + r.collection()
+	if _, ok := s.users.roles[key]; !ok {
+		return nil, fault.New(fault.RoleNotFound, "Role '%s@%s' not found", r.collection(), r.database)
+	}
+	delete(s.users.roles, key)
+	return doc(), nil
+}
+
+// privileges are all that a user's roles allow, as connectionStatus tells them.
+func (u *users) privileges(who *user) bson.A {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := bson.A{}
+	for _, role := range who.roles {
+		for _, g := range u.grants(role) {
+			all = append(all, doc("resource", g.resource(), "actions", g.actions))
+		}
+	}
+	return all
+}
+
+func (g grant) resource() bson.D {
+	switch {
+	case g.anyResource:
+		return doc("anyResource", true)
+	case g.cluster:
+		return doc("cluster", true)
+	}
+	return doc("db", g.database, "collection", g.collection)
+}
+
 func grantOf(privilege bson.Raw) grant {
 	where := sub(privilege, "resource")
-	g := grant{cluster: truth(where, "cluster", false)}
+	g := grant{cluster: truth(where, "cluster", false), anyResource: truth(where, "anyResource", false)}
 	g.database, _ = where.Lookup("db").StringValueOK()
 	g.collection, _ = where.Lookup("collection").StringValueOK()
 	for _, v := range value.Items(privilege.Lookup("actions")) {

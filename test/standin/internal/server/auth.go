@@ -157,11 +157,15 @@ func roleNames(list bson.RawValue, database string) []roleName {
 	return names
 }
 
-func createUser(s *Server, r *request) (bson.D, error) {
+func createUser(s *Server, r *request) (bson.D, error) { return s.putUser(r, false) }
+func updateUser(s *Server, r *request) (bson.D, error) { return s.putUser(r, true) }
+
+// putUser makes a user, or gives one another password and other roles.
+func (s *Server) putUser(r *request, there bool) (bson.D, error) {
 	name, password := r.collection(), r.body.Lookup("pwd")
 	secret, ok := password.StringValueOK()
 	if name == "" || !ok {
-		return nil, fault.New(fault.BadValue, "createUser needs a name and a 'pwd'")
+		return nil, fault.New(fault.BadValue, "%s needs a name and a 'pwd'", r.name)
 	}
 	made, err := newUser(r.database, name, secret, roleNames(r.body.Lookup("roles"), r.database))
 	if err != nil {
@@ -175,13 +179,27 @@ func createUser(s *Server, r *request) (bson.D, error) {
 		}
 	}
 	key := r.database + "." + name
-	if s.users.users[key] != nil {
+	switch old := s.users.users[key]; {
+	case old != nil && !there:
 		return nil, fault.New(fault.UserExists, "User \"%s@%s\" already exists", name, r.database)
+	case old == nil && there:
+		return nil, fault.New(fault.UserNotFound, "User %s@%s not found", name, r.database)
 	}
 	if s.users.users == nil {
 		s.users.users = map[string]*user{}
 	}
 	s.users.users[key] = made
+	return doc(), nil
+}
+
+func dropUser(s *Server, r *request) (bson.D, error) {
+	s.users.mu.Lock()
+	defer s.users.mu.Unlock()
+	key := r.database + "." + r.collection()
+	if s.users.users[key] == nil {
+		return nil, fault.New(fault.UserNotFound, "User '%s@%s' not found", r.collection(), r.database)
+	}
+	delete(s.users.users, key)
 	return doc(), nil
 }
 
@@ -209,13 +227,18 @@ func usersInfo(s *Server, r *request) (bson.D, error) {
 	return doc("users", found), nil
 }
 
-func connectionStatus(_ *Server, r *request) (bson.D, error) {
-	who, roles := bson.A{}, bson.A{}
+func connectionStatus(s *Server, r *request) (bson.D, error) {
+	who, roles, privileges := bson.A{}, bson.A{}, bson.A{}
 	if u := r.caller.user; u != nil {
 		who = append(who, doc("user", u.name, "db", u.database))
 		for _, role := range u.roles {
 			roles = append(roles, doc("role", role.role, "db", role.db))
 		}
+		privileges = s.users.privileges(u)
 	}
-	return doc("authInfo", doc("authenticatedUsers", who, "authenticatedUserRoles", roles)), nil
+	info := doc("authenticatedUsers", who, "authenticatedUserRoles", roles)
+	if truth(r.body, "showPrivileges", false) {
+		info = append(info, bson.E{Key: "authenticatedUserPrivileges", Value: privileges})
+	}
+	return doc("authInfo", info), nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -61,7 +62,11 @@ func init() { // a literal would refer to itself
 		"saslContinue":     {run: saslContinue, open: true},
 		"connectionStatus": {run: connectionStatus, open: true},
 		"createUser":       {run: createUser, needs: onDatabase("createUser")},
-		"createRole":       {run: createRole, needs: onDatabase("createRole")},
+		"updateUser":       {run: updateUser, needs: onDatabase("changePassword", "grantRole", "revokeRole")},
+		"createRole":       {run: createRole, needs: onDatabase("createRole", "grantRole")},
+		"updateRole":       {run: updateRole, needs: onDatabase("grantRole", "revokeRole")},
+		"dropUser":         {run: dropUser, needs: onDatabase("dropUser")},
+		"dropRole":         {run: dropRole, needs: onDatabase("dropRole")},
 		"usersInfo":        {run: usersInfo, needs: onDatabase("viewUser")},
 
 		"buildInfo":          {run: buildInfo, open: true},
@@ -83,10 +88,45 @@ func hello(s *Server, r *request) (bson.D, error) {
 		"maxBsonObjectSize", int32(16<<20), "maxMessageSizeBytes", int32(maxMessageSize), "maxWriteBatchSize", int32(100_000),
 		"localTime", time.Now(), "logicalSessionTimeoutMinutes", int32(30), "connectionId", int32(1),
 		"minWireVersion", int32(0), "maxWireVersion", int32(maxWireVersion))
+	reply = s.guise.on(reply)
 	if _, err := r.body.LookupErr("saslSupportedMechs"); err == nil {
 		reply = append(reply, bson.E{Key: "saslSupportedMechs", Value: bson.A{mechanism}})
 	}
 	return reply, nil
+}
+
+// Guise is what hello says the server is, so that clients can be tested that refuse it.
+type Guise string
+
+// The guises.
+const (
+	Primary    Guise = ""
+	Secondary  Guise = "secondary"
+	Standalone Guise = "standalone"
+	Old        Guise = "old" // MongoDB 4.4
+)
+
+// wire44 is the wire version of MongoDB 4.4.
+const wire44 = 9
+
+func (g Guise) on(hello bson.D) bson.D {
+	said := bson.D{}
+	for _, e := range hello {
+		switch {
+		case g == Standalone && slices.Contains([]string{"setName", "setVersion", "hosts", "primary", "me"}, e.Key):
+			continue
+		case g == Secondary && e.Key == "secondary":
+			e.Value = true
+		case g == Secondary && (e.Key == "isWritablePrimary" || e.Key == "ismaster"):
+			e.Value = false
+		case g == Secondary && e.Key == "primary":
+			continue
+		case g == Old && e.Key == "maxWireVersion":
+			e.Value = int32(wire44)
+		}
+		said = append(said, e)
+	}
+	return said
 }
 
 func buildInfo(*Server, *request) (bson.D, error) {

@@ -28,6 +28,7 @@ type Server struct {
 	store      *store.Store
 	address    string
 	auth       bool
+	guise      Guise
 	sessions   sessions
 	cursors    cursors
 	failPoints failPoints
@@ -39,9 +40,9 @@ type Server struct {
 
 // New makes a server that will be reached at address. With auth every
 // connection has to authenticate; the first user can be made without.
-func New(address string, auth bool) *Server {
+func New(address string, auth bool, guise Guise) *Server {
 	return &Server{
-		store: store.New(), address: address, auth: auth,
+		store: store.New(), address: address, auth: auth, guise: guise,
 		connections: map[net.Conn]struct{}{},
 	}
 }

@@ -1,0 +1,103 @@
+// Roles and users of the journal's MongoDB, for mongosh:
+//
+//     TILLROLL_JOURNAL_PASSWORD=... mongosh "mongodb://admin@host/?authSource=admin" roles.js
+//
+// Made by "tillctl mongo roles" from the table in pkg/journaldb. It may be run again at any time: roles
+// are made, or put right when they are there. A user is made, or given role and password, when the
+// variable with the password is set:
+//
+//     TILLROLL_JOURNAL_PASSWORD    tillroll_journal   tillroll_journal_service
+//     TILLROLL_ARCHIVER_PASSWORD   tillroll_archiver  tillroll_journal_archiver
+//     TILLROLL_KEEPER_PASSWORD     tillroll_keeper    tillroll_journal_keeper
+
+const roles = [
+  { // The journal service: adds to journal and logs, and never changes or removes what stands there.
+    role: "tillroll_journal_service",
+    privileges: [
+      {"resource":{"db":"","collection":"ids"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"log_tran"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"log_cash_in_out"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"log_open_close"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"log_event"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"log_snapshot"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"journal"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"chain_heads"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"copies"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"","collection":"schema_version"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"tillroll_journal","collection":"tenants"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"tillroll_journal","collection":"terminals"},"actions":["find","insert","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"tillroll_journal","collection":"ping"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"tillroll_journal","collection":"quarantine"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+      {"resource":{"db":"tillroll_journal","collection":"schema_version"},"actions":["find","insert","update","listIndexes","createCollection","createIndex"]},
+    ],
+    roles: [],
+  },
+  { // Archiving: reads everything, removes from journal and logs what is past its retention.
+    role: "tillroll_journal_archiver",
+    privileges: [
+      {"resource":{"db":"","collection":"ids"},"actions":["find"]},
+      {"resource":{"db":"","collection":"log_tran"},"actions":["find","remove"]},
+      {"resource":{"db":"","collection":"log_cash_in_out"},"actions":["find","remove"]},
+      {"resource":{"db":"","collection":"log_open_close"},"actions":["find","remove"]},
+      {"resource":{"db":"","collection":"log_event"},"actions":["find","remove"]},
+      {"resource":{"db":"","collection":"log_snapshot"},"actions":["find"]},
+      {"resource":{"db":"","collection":"journal"},"actions":["find","remove"]},
+      {"resource":{"db":"","collection":"chain_heads"},"actions":["find"]},
+      {"resource":{"db":"","collection":"copies"},"actions":["find"]},
+      {"resource":{"db":"","collection":"schema_version"},"actions":["find"]},
+      {"resource":{"db":"tillroll_journal","collection":"tenants"},"actions":["find"]},
+      {"resource":{"db":"tillroll_journal","collection":"terminals"},"actions":["find"]},
+      {"resource":{"db":"tillroll_journal","collection":"ping"},"actions":["find"]},
+      {"resource":{"db":"tillroll_journal","collection":"quarantine"},"actions":["find"]},
+      {"resource":{"db":"tillroll_journal","collection":"schema_version"},"actions":["find"]},
+    ],
+    roles: [],
+  },
+  { // Keeping indexes: drops one that is not as it should be, so that it is made anew. Reads no document.
+    role: "tillroll_journal_keeper",
+    privileges: [
+      {"resource":{"db":"","collection":"ids"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"log_tran"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"log_cash_in_out"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"log_open_close"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"log_event"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"log_snapshot"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"journal"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"chain_heads"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"copies"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"","collection":"schema_version"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"tillroll_journal","collection":"tenants"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"tillroll_journal","collection":"terminals"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"tillroll_journal","collection":"ping"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"tillroll_journal","collection":"quarantine"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+      {"resource":{"db":"tillroll_journal","collection":"schema_version"},"actions":["listIndexes","createCollection","createIndex","dropIndex","collStats","indexStats"]},
+    ],
+    roles: [],
+  },
+];
+
+const users = [
+  { user: "tillroll_journal", role: "tillroll_journal_service", password: "TILLROLL_JOURNAL_PASSWORD" },
+  { user: "tillroll_archiver", role: "tillroll_journal_archiver", password: "TILLROLL_ARCHIVER_PASSWORD" },
+  { user: "tillroll_keeper", role: "tillroll_journal_keeper", password: "TILLROLL_KEEPER_PASSWORD" },
+];
+
+const admin = db.getSiblingDB("admin");
+
+for (const role of roles) {
+  const verb = admin.getRole(role.role) ? "updateRole" : "createRole";
+  admin[verb](...(verb === "createRole" ? [role] : [role.role, { privileges: role.privileges, roles: role.roles }]));
+  print(verb, role.role);
+}
+for (const { user, role, password } of users) {
+  const pwd = process.env[password];
+  if (!pwd) continue;
+  const granted = [{ role, db: "admin" }];
+  if (admin.getUser(user)) {
+    admin.updateUser(user, { pwd, roles: granted });
+    print("updateUser", user);
+  } else {
+    admin.createUser({ user, pwd, roles: granted });
+    print("createUser", user);
+  }
+}

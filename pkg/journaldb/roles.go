@@ -1,0 +1,215 @@
+package journaldb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Names of the roles. They live in the database admin, where alone a role may speak of other
+// databases.
+const (
+	ServiceRole  = "tillroll_journal_service"
+	ArchiverRole = "tillroll_journal_archiver"
+	KeeperRole   = "tillroll_journal_keeper"
+)
+
+// Resource is what a privilege is about: a collection of a database. An empty Database stands for all
+// databases, so for the collections of that name in those of tenants to come, too.
+type Resource struct {
+	Database   string `json:"db" bson:"db"`
+	Collection string `json:"collection" bson:"collection"`
+}
+
+// Privilege allows actions on a resource.
+type Privilege struct {
+	Resource Resource `json:"resource" bson:"resource"`
+	Actions  []string `json:"actions" bson:"actions"`
+}
+
+// Role is a set of privileges.
+type Role struct {
+	Name       string
+	For        string // what it is for, in one sentence
+	Privileges []Privilege
+}
+
+// Scope says in which databases roles are good.
+type Scope struct {
+	// Platform is the platform's database; empty: any (tests share one server).
+	Platform string
+	// Tenants are the databases of tenants, one by one; none: the collections by their names in all
+	// databases, so that a tenant can be made while the journal runs.
+	Tenants []string
+}
+
+// rights are the actions by which the service uses a collection. To make collections and indexes
+// cannot be left to somebody else, because tenants come while it runs; to drop them can.
+var rights = map[Access][]string{
+	Append: {"find", "insert", "listIndexes", "createCollection", "createIndex"},
+	Change: {"find", "insert", "update", "listIndexes", "createCollection", "createIndex"},
+}
+
+// Roles are all roles.
+func Roles(s Scope) []Role {
+	return []Role{Service(s), Archiver(s), Keeper(s)}
+}
+
+// Service is the role of the journal service.
+func Service(s Scope) Role {
+	return Role{
+		Name: ServiceRole, For: "The journal service: adds to journal and logs, and never changes or removes what stands there.",
+		Privileges: s.privileges(func(c Collection) []string { return rights[c.Access] }),
+	}
+}
+
+// Archiver is the role of whoever removes what is past its retention. It may not add or change
+// anything, so what it leaves behind can be proved.
+func Archiver(s Scope) Role {
+	return Role{
+		Name: ArchiverRole, For: "Archiving: reads everything, removes from journal and logs what is past its retention.",
+		Privileges: s.privileges(func(c Collection) []string {
+			if c.Archived {
+				return []string{"find", "remove"}
+			}
+			return []string{"find"}
+		}),
+	}
+}
+
+// Keeper is the role of an operator who mends indexes. It reads no document.
+func Keeper(s Scope) Role {
+	return Role{
+		Name: KeeperRole, For: "Keeping indexes: drops one that is not as it should be, so that it is made anew. Reads no document.",
+		Privileges: s.privileges(func(Collection) []string {
+			return []string{"listIndexes", "createCollection", "createIndex", "dropIndex", "collStats", "indexStats"}
+		}),
+	}
+}
+
+func (s Scope) privileges(actions func(Collection) []string) []Privilege {
+	var all []Privilege
+	seen := map[Resource]bool{}
+	add := func(schema Schema, databases []string) {
+		for _, db := range databases {
+			for _, c := range schema.Collections {
+				if r := (Resource{db, c.Name}); !seen[r] {
+					seen[r] = true
+					all = append(all, Privilege{r, actions(c)})
+				}
+			}
+		}
+	}
+	tenants := s.Tenants
+	if len(tenants) == 0 {
+		tenants = []string{""}
+	}
+	add(Tenant, tenants)
+	add(Platform, []string{s.Platform})
+	return all
+}
+
+// Granted is a privilege as a server tells it: about a resource of any kind.
+type Granted struct {
+	Database   *string  `bson:"db"`
+	Collection *string  `bson:"collection"`
+	Cluster    bool     `bson:"cluster"`
+	Any        bool     `bson:"anyResource"`
+	Actions    []string `bson:"actions"`
+}
+
+func (g Granted) String() string {
+	where := "everything"
+	switch {
+	case g.Cluster:
+		where = "the cluster"
+	case g.Database == nil || g.Collection == nil:
+	case *g.Collection == "":
+		where = "every collection of " + anyOr(*g.Database)
+	default:
+		where = anyOr(*g.Database) + "." + *g.Collection
+	}
+	return strings.Join(g.Actions, ", ") + " on " + where
+}
+
+func anyOr(database string) string {
+	if database == "" {
+		return "any database"
+	}
+	return database
+}
+
+// Excess gives those of the granted rights that the service does not need. Rights on a single
+// collection of a name that the tables do not know are none of its business: so the roles for a newer
+// program can be there before the program is.
+func Excess(granted []Granted, platform string) []Granted {
+	var all []Granted
+	for _, g := range granted {
+		if g.Actions = slices.DeleteFunc(slices.Clone(g.Actions), g.needed(platform)); len(g.Actions) > 0 {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+// needed tells of every action of a granted privilege whether the service needs it there.
+func (g Granted) needed(platform string) func(action string) bool {
+	if g.Cluster || g.Any || g.Database == nil || g.Collection == nil || *g.Collection == "" {
+		return func(string) bool { return false }
+	}
+	schemas := []Schema{Tenant}
+	switch {
+	case *g.Database == platform && platform != "":
+		schemas = []Schema{Platform}
+	case *g.Database == "" && platform == "":
+		schemas = []Schema{Tenant, Platform}
+	}
+	fits := accesses(*g.Collection, schemas)
+	if len(fits) == 0 {
+		unknown := len(accesses(*g.Collection, []Schema{Tenant, Platform})) == 0
+		return func(string) bool { return unknown }
+	}
+	return func(action string) bool {
+		return slices.ContainsFunc(fits, func(a Access) bool { return slices.Contains(rights[a], action) })
+	}
+}
+
+// accesses is what is done with collections of a name.
+func accesses(collection string, schemas []Schema) (all []Access) {
+	for _, schema := range schemas {
+		for _, c := range schema.Collections {
+			if c.Name == collection {
+				all = append(all, c.Access)
+			}
+		}
+	}
+	return all
+}
+
+// Missing gives what the service cannot do in the platform's database with the granted rights, and
+// what it cannot do in a tenant's, where it has rights in no tenant's database at all.
+func Missing(granted []Granted, platform string) []string {
+	var all []string
+	lacks := func(name string, schema Schema, in func(database string) bool) {
+		for _, c := range schema.Collections {
+			for _, action := range rights[c.Access] {
+				if !slices.ContainsFunc(granted, func(g Granted) bool { return g.allows(action, c.Name, in) }) {
+					all = append(all, fmt.Sprintf("%s on %s.%s", action, name, c.Name))
+				}
+			}
+		}
+	}
+	lacks(anyOr(platform), Platform, func(db string) bool { return db == "" || db == platform })
+	lacks("a tenant's database", Tenant, func(db string) bool { return db == "" || db != platform })
+	return all
+}
+
+func (g Granted) allows(action, collection string, in func(database string) bool) bool {
+	if g.Cluster || !slices.Contains(g.Actions, action) && !slices.Contains(g.Actions, "anyAction") {
+		return false
+	}
+	if g.Any {
+		return true
+	}
+	return g.Database != nil && g.Collection != nil && in(*g.Database) && (*g.Collection == "" || *g.Collection == collection)
+}

@@ -1,0 +1,125 @@
+package journaldb_test
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillroll/tillroll/pkg/journaldb"
+)
+
+const platform = journaldb.PlatformDatabase
+
+// granted is what a server tells of a role's privileges.
+func granted(r journaldb.Role) []journaldb.Granted {
+	var all []journaldb.Granted
+	for _, p := range r.Privileges {
+		all = append(all, on(p.Resource.Database, p.Resource.Collection, p.Actions...))
+	}
+	return all
+}
+
+func on(database, collection string, actions ...string) journaldb.Granted {
+	return journaldb.Granted{Database: &database, Collection: &collection, Actions: actions}
+}
+
+func TestTheServiceAddsAndNeverChangesWhatIsAppended(t *testing.T) {
+	for _, scope := range []journaldb.Scope{{Platform: platform}, {Platform: platform, Tenants: []string{"db_journal_acme", "db_journal_zoo"}}} {
+		role := journaldb.Service(scope)
+		named := map[string]bool{}
+		for _, p := range role.Privileges {
+			require.NotEmpty(t, p.Resource.Collection, "a whole database is too wide")
+			for _, action := range p.Actions {
+				assert.NotContains(t, []string{"remove", "dropCollection", "dropIndex", "dropDatabase", "collMod", "convertToCapped"}, action)
+			}
+			named[p.Resource.Collection] = true
+			appended := slices.ContainsFunc(append(journaldb.Tenant.Collections, journaldb.Platform.Collections...), func(c journaldb.Collection) bool {
+				return c.Name == p.Resource.Collection && c.Access == journaldb.Append
+			})
+			assert.NotEqual(t, appended, slices.Contains(p.Actions, "update"), p.Resource)
+		}
+		for _, c := range append(journaldb.Tenant.Collections, journaldb.Platform.Collections...) {
+			assert.True(t, named[c.Name], c.Name)
+		}
+		assert.Empty(t, journaldb.Excess(granted(role), platform))
+		assert.Empty(t, journaldb.Missing(granted(role), platform))
+	}
+}
+
+func TestTheArchiverOnlyReadsAndRemoves(t *testing.T) {
+	removes := 0
+	for _, p := range journaldb.Archiver(journaldb.Scope{Platform: platform}).Privileges {
+		for _, action := range p.Actions {
+			assert.Contains(t, []string{"find", "remove"}, action)
+			if action == "remove" {
+				removes++
+				assert.NotContains(t, []string{journaldb.IDs, journaldb.Heads, journaldb.Quarantine}, p.Resource.Collection)
+			}
+		}
+	}
+	assert.Equal(t, 5, removes, "the journal and four logs")
+}
+
+func TestExcessIsFound(t *testing.T) {
+	root := journaldb.Granted{Any: true, Actions: []string{"anyAction"}}
+	cluster := journaldb.Granted{Cluster: true, Actions: []string{"serverStatus"}}
+	for want, g := range map[string]journaldb.Granted{
+		"anyAction on everything":                                          root,
+		"serverStatus on the cluster":                                      cluster,
+		"find, insert on every collection of any database":                 on("", "", "find", "insert"),
+		"find on every collection of db_journal_acme":                      on("db_journal_acme", "", "find"),
+		"update, remove on any database.journal":                           on("", "journal", "find", "insert", "update", "remove"),
+		"update on db_journal_acme.ids":                                    on("db_journal_acme", "ids", "update"),
+		"dropCollection on any database.log_tran":                          on("", "log_tran", "dropCollection"),
+		"remove on any database.chain_heads":                               on("", "chain_heads", "remove", "update"),
+		"remove on tillroll_journal.quarantine":                            on(platform, "quarantine", "remove", "update"),
+		"insert on any database.tenants":                                   on("", "tenants", "insert"),
+		"dropIndex on any database.journal":                                on("", "journal", "dropIndex"),
+		"update on tillroll_journal.tenants":                               on(platform, "tenants", "update"),
+		"find on tillroll_journal.journal":                                 on(platform, "journal", "find"),
+		"bypassDocumentValidation on db_journal_acme.log_cash_in_out":      on("db_journal_acme", "log_cash_in_out", "bypassDocumentValidation", "insert"),
+		"createUser, grantRole on every collection of admin":               on("admin", "", "createUser", "grantRole"),
+		"enableProfiler, dropDatabase on every collection of any database": on("", "", "enableProfiler", "dropDatabase"),
+	} {
+		found := journaldb.Excess([]journaldb.Granted{g}, platform)
+		if assert.Len(t, found, 1, want) {
+			assert.Equal(t, want, found[0].String())
+		}
+	}
+	assert.Empty(t, journaldb.Excess([]journaldb.Granted{
+		on("", "journal", "find", "insert"), on("db_journal_acme", "copies", "update"), on(platform, "tenants", "insert"),
+		on("", "collection_of_a_newer_program", "find", "update"), on("other", "things", "remove"),
+	}, platform))
+}
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	rights := granted(journaldb.Service(journaldb.Scope{Platform: platform}))
+	for i, g := range rights {
+		for _, action := range g.Actions {
+			less := slices.Clone(rights)
+			less[i].Actions = slices.DeleteFunc(slices.Clone(g.Actions), func(a string) bool { return a == action })
+			missing := journaldb.Missing(less, platform)
+			if *g.Collection == journaldb.Version { // a right in every database is one in the platform's
+				continue
+			}
+			if assert.Len(t, missing, 1) {
+				assert.Contains(t, missing[0], action+" on ")
+				assert.Contains(t, missing[0], "."+*g.Collection)
+			}
+		}
+	}
+	assert.Empty(t, journaldb.Missing([]journaldb.Granted{on("", "", "find", "insert", "update", "listIndexes", "createCollection", "createIndex")}, platform))
+	assert.NotEmpty(t, journaldb.Missing(nil, platform))
+	assert.NotEmpty(t, journaldb.Missing([]journaldb.Granted{{Cluster: true, Actions: []string{"find"}}}, platform))
+}
+
+// What is shipped is what the table says. `go run ./services/tillctl/cmd/tillctl mongo roles` makes it.
+func TestTheShippedScriptIsTheTables(t *testing.T) {
+	shipped, err := os.ReadFile("../../k8s/mongodb/roles.js")
+	require.NoError(t, err)
+	assert.Equal(t, journaldb.RolesScript(journaldb.Scope{Platform: platform}), string(shipped),
+		"write it anew: bin/tillctl mongo roles > k8s/mongodb/roles.js")
+}
