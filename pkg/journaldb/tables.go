@@ -70,6 +70,12 @@ const (
 	Journal   = "journal"
 	Heads     = "chain_heads"
 	Copies    = "copies"
+
+	MerkleLeaves  = "merkle_leaves"
+	MerkleTiles   = "merkle_tiles"
+	MerkleLog     = "merkle_log"
+	MerkleStreams = "merkle_streams"
+	Checkpoints   = "checkpoints"
 )
 
 // Collections of the platform.
@@ -126,6 +132,11 @@ var Tenant = Schema{Kind: "journal", Version: 1, Collections: []Collection{
 	}},
 	{Name: Heads, Access: Change, Shard: ByID},
 	{Name: Copies, Access: Change, Indexes: []Index{On("kind", "code")}},
+	{Name: MerkleLeaves, Access: Append, Shard: ByID, Indexes: []Index{On("event_id")}},
+	{Name: MerkleTiles, Access: Append, Indexes: []Index{Unique("level", "index")}},
+	{Name: MerkleLog, Access: Change},
+	{Name: MerkleStreams, Access: Change},
+	{Name: Checkpoints, Access: Append},
 	{Name: Version, Access: Change},
 }}
 

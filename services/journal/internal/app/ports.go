@@ -25,6 +25,8 @@ var (
 	ErrUnavailable = errors.New("store: unavailable")
 	// ErrDamaged says that what was stored cannot be read back.
 	ErrDamaged = errors.New("store: damaged")
+	// ErrMoved says that another process did the same in the meantime.
+	ErrMoved = errors.New("store: somebody else was first")
 	// ErrRefused says that the store will never take this, whatever the time: the fault is the
 	// event's own.
 	ErrRefused = errors.New("store: refused")
@@ -51,6 +53,7 @@ type Store interface {
 	Recorder
 	Reader
 	Quarantine
+	Log
 	// Ping tells whether the database can be read and written now.
 	Ping(ctx context.Context) error
 	Close() error

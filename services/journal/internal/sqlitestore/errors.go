@@ -21,7 +21,7 @@ func classify(err error) error {
 	case errors.As(err, &visited):
 		return err
 	case errors.Is(err, app.ErrUnavailable), errors.Is(err, app.ErrRefused), errors.Is(err, app.ErrNotFound),
-		errors.Is(err, app.ErrDamaged), errors.Is(err, app.ErrTooWide), errors.Is(err, app.ErrUnknownTenant):
+		errors.Is(err, app.ErrDamaged), errors.Is(err, app.ErrTooWide), errors.Is(err, app.ErrUnknownTenant), errors.Is(err, app.ErrMoved):
 		return err
 	}
 	var failure *sqlite.Error

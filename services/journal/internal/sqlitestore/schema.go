@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -70,15 +72,23 @@ func guards() string {
 		if table == "event_ids" {
 			taken = "id = NEW.id OR event_id = NEW.event_id"
 		}
-		fmt.Fprintf(&b, `
+		b.WriteString(guard(table, taken))
+	}
+	for _, table := range slices.Sorted(maps.Keys(merkleKeys)) {
+		b.WriteString(guard(table, merkleKeys[table]))
+	}
+	return b.String()
+}
+
+// guard gives the triggers of one table; taken tells whether there is a row that a new one would replace.
+func guard(table, taken string) string {
+	return fmt.Sprintf(`
 CREATE TRIGGER IF NOT EXISTS %[1]s_no_update BEFORE UPDATE ON %[1]s
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no update'); END;
 CREATE TRIGGER IF NOT EXISTS %[1]s_no_delete BEFORE DELETE ON %[1]s
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no delete'); END;
 CREATE TRIGGER IF NOT EXISTS %[1]s_no_replace BEFORE INSERT ON %[1]s WHEN EXISTS (SELECT 1 FROM %[1]s WHERE %[2]s)
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no replace'); END;`, table, taken)
-	}
-	return b.String()
 }
 
 // tenantSchema is a tenant's journal.
@@ -217,7 +227,7 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + guards(),
+` + merkleTables + guards(),
 }
 
 // platformSchema is what stands above the tenants: which there are, whose each terminal is, and what

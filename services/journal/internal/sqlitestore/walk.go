@@ -12,20 +12,24 @@ import (
 
 // links reads a chain with everything that belongs to each link. An event's content lies in the log
 // of its topic, whichever that is.
-const links = `SELECT e.chain_version, e.prev_hash, e.chain_seq, e.event_id, e.content_hash, e.entry_hash, e.hash,
+const links = `SELECT ` + linkColumns + `
+FROM event_ids e` + linkJoins + `
+WHERE e.stream_id = ? ORDER BY e.chain_seq`
+
+const linkColumns = `e.chain_version, e.prev_hash, e.chain_seq, e.event_id, e.content_hash, e.entry_hash, e.hash,
 	e.topic, e.producer, e.sequence,
 	coalesce(t.content, v.content, c.content, o.content, s.content, ''),
 	j.store_code, j.terminal_no, j.transaction_no, j.transaction_type, j.business_date, j.open_counter,
 	j.business_counter, j.receipt_no, j.amount_whole, j.amount_micros, j.quantity, j.staff_id, j.user_id,
-	j.generate_date_time, j.journal_text, j.receipt_text, j.generated_at, j.transaction_number
-FROM event_ids e
+	j.generate_date_time, j.journal_text, j.receipt_text, j.generated_at, j.transaction_number`
+
+const linkJoins = `
 	LEFT JOIN log_event v ON v.id = e.id
 	LEFT JOIN log_tran t ON t.id = e.id
 	LEFT JOIN log_cash_in_out c ON c.id = e.id
 	LEFT JOIN log_open_close o ON o.id = e.id
 	LEFT JOIN log_snapshot s ON s.id = e.id
-	LEFT JOIN journal j ON j.id = e.id
-WHERE e.stream_id = ? ORDER BY e.chain_seq`
+	LEFT JOIN journal j ON j.id = e.id`
 
 // Walk implements app.Reader.
 func (s *Store) Walk(ctx context.Context, tenant string, w app.Walker) error {
@@ -61,17 +65,18 @@ func walkChain(ctx context.Context, tx *sql.Tx, tenant string, state journal.Str
 	}, links, id)
 }
 
-func scanStored(rows *sql.Rows, tenant string) (*journal.Stored, error) {
+// scanStored reads a row of linkColumns, behind columns that go where before says.
+func scanStored(rows *sql.Rows, tenant string, before ...any) (*journal.Stored, error) {
 	s := &journal.Stored{}
 	var prev, content, entry, hash []byte
 	var store, date, generated, text sql.NullString
 	var terminal, kind, whole, rest, instant sql.NullInt64
 	e := &journal.Entry{TenantID: tenant}
-	err := rows.Scan(&s.Version, &prev, &s.Seq, &s.EventID, &content, &entry, &hash,
+	err := rows.Scan(append(before, &s.Version, &prev, &s.Seq, &s.EventID, &content, &entry, &hash,
 		&s.Topic, &s.Producer, &s.Sequence, &s.Content,
 		&store, &terminal, &e.TransactionNo, &kind, &date, &e.OpenCounter,
 		&e.BusinessCounter, &e.ReceiptNo, &whole, &rest, &e.Quantity, &e.StaffID, &e.UserID,
-		&generated, &text, &e.ReceiptText, &instant, &s.Number)
+		&generated, &text, &e.ReceiptText, &instant, &s.Number)...)
 	if err != nil {
 		return nil, err
 	}

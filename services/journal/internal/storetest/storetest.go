@@ -6,12 +6,14 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -28,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		{"recorder", recorderCases},
 		{"reader", readerCases},
 		{"quarantine", quarantineCases},
+		{"log", logCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.cases {
@@ -121,6 +124,16 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	_, errs["Streams"] = s.Streams(ctx, tenant)
 	errs["Walk"] = s.Walk(ctx, tenant, app.Walker{})
 	_, errs["Stores"] = s.Stores(ctx, tenant)
+	_, errs["Lease"] = s.Lease(ctx, tenant, "x", time.Minute)
+	_, errs["LogSize"] = s.LogSize(ctx, tenant)
+	_, errs["Unlogged"] = s.Unlogged(ctx, tenant, 1)
+	errs["Extend"] = s.Extend(ctx, tenant, 0, nil, nil)
+	_, errs["Row"] = s.Row(ctx, tenant, 0, 0, 1)
+	_, errs["LeafOf"] = s.LeafOf(ctx, tenant, "x")
+	errs["EachLeaf"] = s.EachLeaf(ctx, tenant, 0, 1, nil)
+	errs["Logged"] = s.Logged(ctx, tenant, 0, 1, nil)
+	errs["PutCheckpoint"] = s.PutCheckpoint(ctx, proof.Checkpoint{Tenant: tenant})
+	_, errs["Checkpoints"] = s.Checkpoints(ctx, tenant, app.CheckpointQuery{Limit: 1})
 	return errs
 }
 
