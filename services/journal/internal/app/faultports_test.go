@@ -4,10 +4,12 @@ package app_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -49,6 +51,13 @@ type faultedStore struct {
 	f *injector
 }
 
+func (x *faultedStore) Checkpoints(p0 context.Context, p1 string, p2 app.CheckpointQuery) (r0 []proof.Checkpoint, r1 error) {
+	if lost := x.f.at("Store.Checkpoints", func() { r0, r1 = x.Store.Checkpoints(p0, p1, p2) }); lost != nil {
+		return *new([]proof.Checkpoint), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Close() (r0 error) {
 	if lost := x.f.at("Store.Close", func() { r0 = x.Store.Close() }); lost != nil {
 		return lost
@@ -77,11 +86,25 @@ func (x *faultedStore) Each(p0 context.Context, p1 string, p2 journal.Query, p3 
 	return r0
 }
 
+func (x *faultedStore) EachLeaf(p0 context.Context, p1 string, p2 uint64, p3 uint64, p4 func(proof.Leaf, proof.Hash) error) (r0 error) {
+	if lost := x.f.at("Store.EachLeaf", func() { r0 = x.Store.EachLeaf(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 func (x *faultedStore) Entry(p0 context.Context, p1 string, p2 string) (r0 *journal.Listed, r1 error) {
 	if lost := x.f.at("Store.Entry", func() { r0, r1 = x.Store.Entry(p0, p1, p2) }); lost != nil {
 		return *new(*journal.Listed), lost
 	}
 	return r0, r1
+}
+
+func (x *faultedStore) Extend(p0 context.Context, p1 string, p2 uint64, p3 []proof.Leaf, p4 []proof.Tile) (r0 error) {
+	if lost := x.f.at("Store.Extend", func() { r0 = x.Store.Extend(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
 }
 
 func (x *faultedStore) Fates(p0 context.Context, p1 identity.Stream, p2 string) (r0 []event.FailedEvent, r1 []uint64, r2 error) {
@@ -105,11 +128,39 @@ func (x *faultedStore) Items(p0 context.Context, p1 app.QuarantineQuery) (r0 []*
 	return r0, r1, r2
 }
 
-func (x *faultedStore) Known(p0 context.Context, p1 string, p2 []string) (r0 map[string]journal.Hash, r1 error) {
+func (x *faultedStore) Known(p0 context.Context, p1 string, p2 []string) (r0 map[string]proof.Hash, r1 error) {
 	if lost := x.f.at("Store.Known", func() { r0, r1 = x.Store.Known(p0, p1, p2) }); lost != nil {
-		return *new(map[string]journal.Hash), lost
+		return *new(map[string]proof.Hash), lost
 	}
 	return r0, r1
+}
+
+func (x *faultedStore) LeafOf(p0 context.Context, p1 string, p2 string) (r0 proof.Leaf, r1 error) {
+	if lost := x.f.at("Store.LeafOf", func() { r0, r1 = x.Store.LeafOf(p0, p1, p2) }); lost != nil {
+		return *new(proof.Leaf), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Lease(p0 context.Context, p1 string, p2 string, p3 time.Duration) (r0 bool, r1 error) {
+	if lost := x.f.at("Store.Lease", func() { r0, r1 = x.Store.Lease(p0, p1, p2, p3) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) LogSize(p0 context.Context, p1 string) (r0 uint64, r1 error) {
+	if lost := x.f.at("Store.LogSize", func() { r0, r1 = x.Store.LogSize(p0, p1) }); lost != nil {
+		return *new(uint64), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Logged(p0 context.Context, p1 string, p2 uint64, p3 uint64, p4 func(uint64, *journal.Stored) error) (r0 error) {
+	if lost := x.f.at("Store.Logged", func() { r0 = x.Store.Logged(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
 }
 
 func (x *faultedStore) Order(p0 context.Context, p1 string, p2 string) (r0 []*event.Business, r1 []journal.Listed, r2 error) {
@@ -147,9 +198,23 @@ func (x *faultedStore) Put(p0 context.Context, p1 []*journal.Quarantined) (r0 er
 	return r0
 }
 
+func (x *faultedStore) PutCheckpoint(p0 context.Context, p1 proof.Checkpoint) (r0 error) {
+	if lost := x.f.at("Store.PutCheckpoint", func() { r0 = x.Store.PutCheckpoint(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 func (x *faultedStore) Resolve(p0 context.Context, p1 string, p2 app.Resolution) (r0 bool, r1 error) {
 	if lost := x.f.at("Store.Resolve", func() { r0, r1 = x.Store.Resolve(p0, p1, p2) }); lost != nil {
 		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Row(p0 context.Context, p1 string, p2 int, p3 uint64, p4 uint64) (r0 []proof.Hash, r1 error) {
+	if lost := x.f.at("Store.Row", func() { r0, r1 = x.Store.Row(p0, p1, p2, p3, p4) }); lost != nil {
+		return *new([]proof.Hash), lost
 	}
 	return r0, r1
 }
@@ -192,6 +257,13 @@ func (x *faultedStore) Tenants(p0 context.Context) (r0 []string, r1 error) {
 func (x *faultedStore) Terminal(p0 context.Context, p1 string) (r0 *event.Snapshot, r1 error) {
 	if lost := x.f.at("Store.Terminal", func() { r0, r1 = x.Store.Terminal(p0, p1) }); lost != nil {
 		return *new(*event.Snapshot), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Unlogged(p0 context.Context, p1 string, p2 int) (r0 []proof.Leaf, r1 error) {
+	if lost := x.f.at("Store.Unlogged", func() { r0, r1 = x.Store.Unlogged(p0, p1, p2) }); lost != nil {
+		return *new([]proof.Leaf), lost
 	}
 	return r0, r1
 }
