@@ -76,7 +76,7 @@ func TestTheSameDayOnEveryStack(t *testing.T) {
 				mongo, err := stack.StartMongo()
 				require.NoError(t, err)
 				t.Cleanup(mongo.Remove)
-				journal, env = mongo.Engine, []string{"MONGODB_URI=" + mongo.URI}
+				journal, env = mongo.Engine, []string{"MONGODB_URI=" + mongo.URI, "TILLROLL_MONGODB_ANY_RIGHTS=true"}
 			}
 			s := start(t, kind, env...)
 			scenario.ShopDay(t, s, fmt.Sprintf("day%d", began.UnixNano()%1_000_000_000))

@@ -55,7 +55,7 @@ func onMongo(uri string) func(t *testing.T) database {
 		base := fmt.Sprintf("f%d_%d_", time.Now().UnixNano()%1_000_000_000, namespaces.Add(1))
 		return func() app.Store {
 			s, err := mongostore.Open(context.Background(), mongostore.Config{
-				URI: uri, Clock: clockwork.NewRealClock(), Platform: base + "p", TenantPrefix: base + "j_",
+				URI: uri, AnyRights: true, Clock: clockwork.NewRealClock(), Platform: base + "p", TenantPrefix: base + "j_",
 			})
 			require.NoError(t, err)
 			return s
