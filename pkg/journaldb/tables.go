@@ -76,6 +76,8 @@ const (
 	MerkleLog     = "merkle_log"
 	MerkleStreams = "merkle_streams"
 	Checkpoints   = "checkpoints"
+	Examinations  = "examinations"
+	Discrepancies = "discrepancies"
 )
 
 // Collections of the platform.
@@ -119,7 +121,7 @@ var Tenant = Schema{Kind: "journal", Version: 1, Collections: []Collection{
 		On("tenant_id", "store_code", "terminal_no", "transaction_type", "generate_date_time"),
 		On("tenant_id", "store_code", "business_date"),
 		On("tenant_id", "store_code", "terminal_no", "business_date"),
-		On("transaction_type"), On("receipt_no"), Words("journal_text"), On("generate_date_time"), On("shard_key"),
+		On("transaction_type"), On("receipt_no"), Words("journal_text"), On("generate_date_time"), On("shard_key", "receipt_no"),
 		On("transaction_number"),
 		On("generated_at", "place"),
 		On("business_date", "generated_at", "place"),
@@ -137,6 +139,11 @@ var Tenant = Schema{Kind: "journal", Version: 1, Collections: []Collection{
 	{Name: MerkleLog, Access: Change},
 	{Name: MerkleStreams, Access: Change},
 	{Name: Checkpoints, Access: Append},
+	{Name: Examinations, Access: Change},
+	{Name: Discrepancies, Access: Change, Indexes: []Index{
+		On("stream", "state"), On("stream", "kind", "key", "occurrence"), On("place"), On("state", "kind", "place"),
+		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"),
+	}},
 	{Name: Version, Access: Change},
 }}
 

@@ -1,7 +1,8 @@
 // Package app is what the journal service does, one use case a file: take events in (ingest.go),
 // tell their publishers (status.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
-// sessions against their close (reconcile.go), prove that nothing was changed (verify.go).
+// sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
+// prove that nothing was changed (verify.go).
 //
 // It declares the ports that it needs (ports.go) and knows neither HTTP nor any database.
 package app
@@ -40,10 +41,13 @@ type App struct {
 	Proof      *Proof
 	Terminals  *Terminals
 
+	Discrepancies *Discrepancies
+
 	committer *committer
 	reporter  *reporter
 	hints     *hints
 	waiting   *waiting
+	examiner  *examiner
 	metrics   *metrics
 	store     Store
 }
@@ -58,21 +62,23 @@ func New(c Config) *App {
 		pending: map[lane]note{}, wake: make(chan struct{}, 1),
 	}
 	a.committer = newCommitter(c.Store, c.Tracer, m)
+	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
 	asker := &asker{publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log}
 	a.waiting = &waiting{store: c.Store, clock: c.Clock, log: c.Log, wake: make(chan struct{}, 1)}
 	a.Tenants = &Tenants{store: c.Store, waiting: a.waiting, log: c.Log}
 	a.Ingest = &Ingest{
 		store: c.Store, committer: a.committer, hints: a.hints, reporter: a.reporter, tenants: a.Tenants, waiting: a.waiting,
-		asker: asker, poison: newPoison(), clock: c.Clock, newID: c.NewID, log: c.Log, tracer: c.Tracer, metrics: m,
+		examiner: a.examiner, asker: asker, poison: newPoison(), clock: c.Clock, newID: c.NewID, log: c.Log, tracer: c.Tracer, metrics: m,
 		decode: journal.Decode, generations: map[lane]int{},
 	}
 	a.waiting.ingest = a.Ingest
-	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, clock: c.Clock, log: c.Log}
+	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, examiner: a.examiner, clock: c.Clock, log: c.Log}
 	a.Search = &Search{store: c.Store}
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}
 	a.Proof = newProof(c.Store, c.Clock)
 	a.Terminals = &Terminals{store: c.Store}
+	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
 	return a
 }
 
@@ -89,9 +95,13 @@ func (a *App) Parts() []Part {
 		{"status messages", a.reporter.run},
 		{"processed marks", a.hints.run},
 		{"waiting tenants", a.waiting.run},
-		{"quarantine depth", a.watchDepth},
+		{"examination", a.examiner.run},
+		{"depths", a.watchDepth},
 	}
 }
+
+// Examine holds what was stored against the rules now; the service does so by itself soon after.
+func (a *App) Examine(ctx context.Context) error { return a.examiner.round(ctx) }
 
 // Drain waits for commits that go on although nobody waits for them any more. It goes before closing
 // the store.

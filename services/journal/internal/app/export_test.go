@@ -20,6 +20,15 @@ func WriteMarks(a *App) { a.hints.writeRest() }
 // Sweep stores what waits for tenants that exist.
 func Sweep(ctx context.Context, a *App) error { return a.waiting.sweep(ctx) }
 
+// SearchUnexamined looks for what nobody told of.
+func SearchUnexamined(ctx context.Context, a *App) error { return a.examiner.search(ctx) }
+
+// RunExaminer runs until ctx ends.
+func RunExaminer(ctx context.Context, a *App) error { return a.examiner.run(ctx) }
+
+// CountDepths counts what is open now.
+func CountDepths(ctx context.Context, a *App) { a.countDiscrepancies(ctx) }
+
 // DecodeWith replaces the decoder.
 func DecodeWith(a *App, decode func(topic string, data []byte) (*journal.Record, error)) {
 	a.Ingest.decode = decode

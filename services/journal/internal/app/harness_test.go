@@ -177,6 +177,7 @@ type faulty struct {
 	endless bool  // a search finds entries without end
 	reads   error
 	walking func()
+	settle  error
 	commits [][]*journal.Record
 }
 
@@ -209,6 +210,13 @@ func (f *faulty) Known(ctx context.Context, tenant string, ids []string) (map[st
 		f.known()
 	}
 	return f.Store.Known(ctx, tenant, ids)
+}
+
+func (f *faulty) Settle(ctx context.Context, s *app.Settlement) ([]*journal.Discrepancy, error) {
+	if f.settle != nil {
+		return nil, f.settle
+	}
+	return f.Store.Settle(ctx, s)
 }
 
 func (f *faulty) Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {

@@ -56,6 +56,7 @@ type Ingest struct {
 	reporter  *reporter
 	tenants   *Tenants
 	waiting   *waiting
+	examiner  *examiner
 	asker     *asker
 	poison    *poison
 	clock     clockwork.Clock
@@ -387,6 +388,7 @@ func (in *Ingest) conclude(a *arrival) Verdict {
 		if a.outcome == Repeat {
 			v.Result = ResultRepeat
 		} else {
+			in.examiner.note(a.record.Stream())
 			in.metrics.lag.WithLabelValues(a.topic).Observe(in.clock.Since(a.record.Envelope().OccurredAt).Seconds())
 		}
 		log.Debug("event handled", zap.String("result", string(v.Result)))

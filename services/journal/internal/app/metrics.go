@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
 // metrics of the service; names begin with tillroll_journal_.
@@ -19,6 +21,9 @@ type metrics struct {
 	marksDropped prometheus.Counter
 	statuses     *prometheus.CounterVec
 	quarantine   prometheus.Gauge
+
+	discrepancies *prometheus.CounterVec
+	openFindings  *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,8 +51,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "status_messages_total", Help: "Status messages to publishers, by result: sent, failed."}, []string{"result"}),
 		quarantine: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
 			Name: "quarantine_open", Help: "Events in quarantine that wait for somebody."}),
+		discrepancies: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "discrepancies_total", Help: "Changes of discrepancies, by kind and the state that they came to: open, closed, accepted."}, []string{"kind", "state"}),
+		openFindings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "discrepancies_open", Help: "Discrepancies that are open, by kind."}, []string{"kind"}),
 	}
-	reg.MustRegister(m.ingested, m.lag, m.commits, m.batch, m.splits, m.hintAnswers, m.hintBreaker, m.marksDropped, m.statuses, m.quarantine)
+	reg.MustRegister(m.ingested, m.lag, m.commits, m.batch, m.splits, m.hintAnswers, m.hintBreaker, m.marksDropped, m.statuses, m.quarantine,
+		m.discrepancies, m.openFindings)
 	return m
 }
 
@@ -59,10 +69,32 @@ func (a *App) watchDepth(ctx context.Context) error {
 		if n, err := a.store.Depth(ctx); err == nil {
 			a.metrics.quarantine.Set(float64(n))
 		}
+		a.countDiscrepancies(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(depthEvery):
 		}
+	}
+}
+
+// countDiscrepancies counts what is open in all tenants.
+func (a *App) countDiscrepancies(ctx context.Context) {
+	tenants, err := a.store.Tenants(ctx)
+	if err != nil {
+		return
+	}
+	open := map[journal.Kind]int{}
+	for _, tenant := range tenants {
+		of, err := a.store.OpenDiscrepancies(ctx, tenant)
+		if err != nil {
+			return // half a count would look as if something were put right
+		}
+		for kind, n := range of {
+			open[kind] += n
+		}
+	}
+	for _, kind := range journal.KindNames {
+		a.metrics.openFindings.WithLabelValues(string(kind)).Set(float64(open[kind]))
 	}
 }

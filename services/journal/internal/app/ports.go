@@ -54,6 +54,7 @@ type Store interface {
 	Reader
 	Quarantine
 	Log
+	Examiner
 	// Ping tells whether the database can be read and written now.
 	Ping(ctx context.Context) error
 	Close() error
@@ -148,6 +149,61 @@ type Resolution struct {
 	By    string
 	Why   string
 	At    time.Time
+}
+
+// Examiner is how what is stored is held against the rules afterwards (examine.go). Everything it keeps
+// is derived from the journal: nothing of it is part of a commit, and a commit that nobody has looked
+// at yet is known by its chain's head alone.
+type Examiner interface {
+	// Unexamined lists the streams of a tenant that have links behind their examination, or that are to
+	// be looked at again by now.
+	Unexamined(ctx context.Context, tenant string, now time.Time) ([]identity.Stream, error)
+	// Examination gives what was saved of a stream; zero when it was never examined.
+	Examination(ctx context.Context, stream identity.Stream) (Saved, error)
+	// Behind gives at most limit links of a stream behind a place, in order.
+	Behind(ctx context.Context, stream identity.Stream, seq uint64, limit int) ([]*journal.Examined, error)
+	// Receipts gives the transactions of a terminal and business date that carry one of numbers.
+	Receipts(ctx context.Context, t identity.Terminal, businessDate string, numbers []int64) ([]journal.ReceiptUse, error)
+	// Settle saves an examination together with what it found, and gives what was changed by it
+	// (journal.Settle says what). It fails with ErrMoved when the stream was examined since it was read.
+	Settle(ctx context.Context, s *Settlement) ([]*journal.Discrepancy, error)
+	// Discrepancies lists what q asks for, newest first, and counts all of it.
+	Discrepancies(ctx context.Context, tenant string, q DiscrepancyQuery) (items []*journal.Discrepancy, total int, err error)
+	// Discrepancy gives one, or ErrNotFound.
+	Discrepancy(ctx context.Context, tenant, id string) (*journal.Discrepancy, error)
+	// Accept resolves an open discrepancy. It tells whether it was open.
+	Accept(ctx context.Context, tenant, id string, by, why string, at time.Time) (done bool, err error)
+	// OpenDiscrepancies counts those of a tenant that are open, by kind.
+	OpenDiscrepancies(ctx context.Context, tenant string) (map[journal.Kind]int, error)
+}
+
+// Saved is an examination as it is kept.
+type Saved struct {
+	State []byte
+	Turn  int64 // counts how often it was saved
+	Open  []*journal.Discrepancy
+}
+
+// Settlement is an examination to be kept.
+type Settlement struct {
+	Stream   identity.Stream
+	Turn     int64 // as it was read
+	Seq      uint64
+	State    []byte
+	Due      time.Time // zero: only when something new comes
+	Findings map[journal.FindingKey]*journal.Finding
+	Now      time.Time
+}
+
+// DiscrepancyQuery says which discrepancies are wanted; zero values want all.
+type DiscrepancyQuery struct {
+	StoreCode    string
+	TerminalNo   int
+	State        journal.DiscrepancyState
+	Kind         journal.Kind
+	BusinessDate string
+	OpenCounter  int
+	Skip, Limit  int
 }
 
 // Publisher sends events; cloudevent.Publisher is one.

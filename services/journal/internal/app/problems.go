@@ -28,6 +28,10 @@ var (
 		Title: "This quarantined event was dealt with before", Hint: "Show it to see how; nothing is left to do."}
 	ReplayRefused = &problem.Kind{Code: 410012, Status: http.StatusConflict, Name: "quarantine-replay-refused",
 		Title: "The event cannot be stored even now", Hint: "Mend what the reason names and replay it again, or discard it with a reason."}
+	DiscrepancyNotFound = &problem.Kind{Code: 410013, Status: http.StatusNotFound, Name: "discrepancy-not-found",
+		Title: "There is no such discrepancy", Hint: "List the discrepancies for the ids that there are."}
+	DiscrepancyResolved = &problem.Kind{Code: 410014, Status: http.StatusConflict, Name: "discrepancy-resolved",
+		Title: "This discrepancy is not open any more", Hint: "Show it to see how it ended; nothing is left to do."}
 	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
 		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
 )
@@ -35,7 +39,7 @@ var (
 // Catalogue lists the journal's own problems.
 var Catalogue = []*problem.Kind{
 	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
-	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound,
+	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
 }
 
 // asProblem turns a failure of the store into what a caller is told; notFound is what ErrNotFound

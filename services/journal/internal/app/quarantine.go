@@ -16,6 +16,7 @@ type Aside struct {
 	store    Store
 	ingest   *Ingest
 	reporter *reporter
+	examiner *examiner
 	clock    clockwork.Clock
 	log      *zap.Logger
 }
@@ -88,6 +89,7 @@ func (s *Aside) close(ctx context.Context, q *journal.Quarantined, r Resolution)
 	s.log.Info("quarantined event dealt with", zap.String("id", q.ID), zap.String("event_id", q.EventID),
 		zap.String("state", string(r.State)), zap.String("by", r.By), zap.String("why", r.Why))
 	if q.Reported() {
+		s.examiner.note(q.Stream) // what was discarded is no gap any more
 		s.reporter.note(ctx, lane{q.Stream, q.Producer}, q.Generation, false)
 	}
 	q, err = s.store.Item(ctx, q.ID)

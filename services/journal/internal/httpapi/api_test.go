@@ -350,6 +350,8 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 	h.do(admin, http.MethodPost, item+"/discard", `{"reason":"x"}`)
 	meet(h.do(admin, http.MethodPost, item+"/discard", `{"reason":"x"}`))
 	meet(h.get(admin, "/tenants/acme/stores/s1/terminals/1/reconciliation?businessDate=20260329&openCounter=1"))
+	meet(h.get(admin, "/tenants/acme/discrepancies/nothing"))
+	meet(h.do(admin, http.MethodPost, h.discrepancy(tilltest.New("acme", "s1", 2))+"/accept", `{"reason":"x"}`))
 	h.store.entry = app.ErrDamaged
 	meet(h.get(admin, "/tenants/acme/journals/x"))
 	for _, k := range app.Catalogue {

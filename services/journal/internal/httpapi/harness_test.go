@@ -38,6 +38,7 @@ type house struct {
 	t       *testing.T
 	engine  *gin.Engine
 	api     *httpapi.API
+	service *app.App
 	store   *store
 	users   jose.JSONWebKey
 	tills   jose.JSONWebKey
@@ -98,6 +99,7 @@ func newHouse(t *testing.T) *house {
 		Store: h.store, Hints: memstate.New(time.Now), Publisher: silent{}, Clock: clock, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: registry, Tracer: noop.NewTracerProvider().Tracer(""),
 	})
+	h.service = service
 	h.api = &httpapi.API{App: service, Gate: auth.NewGate(verifier, service.Terminals.CheckKey), AppToken: appToken, Log: zap.NewNop()}
 	h.api.Mount(h.engine)
 	t.Cleanup(func() {

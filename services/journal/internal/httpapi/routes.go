@@ -42,6 +42,8 @@ var (
 	overseers = []auth.Role{auth.Administrator, auth.Auditor, auth.Platform}
 	keepers   = []auth.Role{auth.Administrator, auth.Platform}
 	operators = []auth.Role{auth.Platform}
+
+	administrators = []auth.Role{auth.Administrator}
 )
 
 // Routes is the table of all routes that take a credential. A terminal sees itself only.
@@ -60,6 +62,11 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, terminal + "/journals", tills, http.StatusOK, a.searchJournals},
 		{http.MethodGet, terminal + "/journals/:journal", tills, http.StatusOK, a.showJournal},
 		{http.MethodGet, terminal + "/reconciliation", tills, http.StatusOK, a.reconcile},
+		{http.MethodGet, tenant + "/discrepancies", readers, http.StatusOK, a.listDiscrepancies},
+		{http.MethodGet, tenant + "/discrepancies/:discrepancy", readers, http.StatusOK, a.showDiscrepancy},
+		{http.MethodPost, tenant + "/discrepancies/:discrepancy/accept", administrators, http.StatusOK, a.acceptDiscrepancy},
+		{http.MethodGet, store + "/discrepancies", readers, http.StatusOK, a.listDiscrepancies},
+		{http.MethodGet, terminal + "/discrepancies", tills, http.StatusOK, a.listDiscrepancies},
 		{http.MethodGet, tenant + "/orders/:order/timeline", readers, http.StatusOK, a.timeline},
 		{http.MethodGet, tenant + "/streams", overseers, http.StatusOK, a.streams},
 		{http.MethodGet, tenant + "/verification", overseers, http.StatusOK, a.verify},

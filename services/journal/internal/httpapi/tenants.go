@@ -160,6 +160,8 @@ type ReconciliationResponse struct {
 	Logs         CountsResponse       `json:"logs"`
 	Close        *CloseResponse       `json:"close"`
 	Differences  []DifferenceResponse `json:"differences"`
+	// Discrepancies of the session, and those of its terminal and date that belong to no one session.
+	Discrepancies []DiscrepancyResponse `json:"discrepancies"`
 }
 
 func (a *API) reconcile(c *gin.Context) (any, error) {
@@ -190,5 +192,7 @@ func (a *API) reconcile(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reconciliationResponse(key, r), nil
+	response := reconciliationResponse(key, r)
+	response.Discrepancies, err = a.ofSession(c.Request.Context(), key)
+	return response, err
 }

@@ -34,6 +34,16 @@ func Join(whole, micros int64) (money.Decimal, error) {
 }
 
 func fromMicros(n *big.Int) (money.Decimal, error) {
+	text := microsText(n)
+	d, err := money.Parse(text)
+	if err != nil {
+		return money.Zero, fmt.Errorf("amount %s: %w", text, err)
+	}
+	return d, nil
+}
+
+// microsText writes millionths as a plain decimal number, however large it is.
+func microsText(n *big.Int) string {
 	digits := new(big.Int).Abs(n).String()
 	digits = strings.Repeat("0", max(0, money.MaxScale+1-len(digits))) + digits
 	text := digits[:len(digits)-money.MaxScale] + "." + digits[len(digits)-money.MaxScale:]
@@ -41,11 +51,7 @@ func fromMicros(n *big.Int) (money.Decimal, error) {
 	if n.Sign() < 0 {
 		text = "-" + text
 	}
-	d, err := money.Parse(text)
-	if err != nil {
-		return money.Zero, fmt.Errorf("amount %s: %w", text, err)
-	}
-	return d, nil
+	return text
 }
 
 // sum adds up amounts that come from outside, of any size, without losing a digit or panicking.
@@ -58,3 +64,5 @@ func (s *sum) add(d money.Decimal) {
 }
 
 func (s *sum) decimal() (money.Decimal, error) { return fromMicros(&s.micros) }
+
+func (s *sum) String() string { return microsText(&s.micros) }

@@ -54,7 +54,11 @@ type Counts struct {
 }
 
 // Difference is one figure in which the logs and the close log disagree.
-type Difference struct{ Field, Logs, CloseLog string }
+type Difference struct {
+	Field    string `json:"field"`
+	Logs     string `json:"logs"`
+	CloseLog string `json:"close_log"`
+}
 
 // Reconciliation of one session.
 type Reconciliation struct {

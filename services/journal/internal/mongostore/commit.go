@@ -242,11 +242,11 @@ func (b *batch) add(c *chain, r *journal.Record) error {
 	id := &idDocument{
 		EventID: h.EventID, TenantID: h.TenantID, Topic: r.Event.Topic(), Stream: link.Stream, Producer: h.Producer, Sequence: int64(h.Sequence),
 		ContentHash: link.ContentHash[:], ChainVersion: link.Version, ChainSeq: int64(link.Seq), PrevHash: link.Prev[:], Hash: hash[:],
-		TraceParent: r.TraceParent, Place: b.places.next(b.now), abstract: newAbstract(r, date, b.now),
+		TraceParent: r.TraceParent, Place: b.places.next(b.now), Abstract: newAbstract(r, date, b.now),
 	}
 	if r.Entry != nil {
 		id.EntryHash = link.EntryHash[:]
-		entry, err := newJournalDocument(id, r.Entry, h.OccurredAt, id.abstract)
+		entry, err := newJournalDocument(id, r.Entry, h.OccurredAt, id.Abstract)
 		if err != nil {
 			return fmt.Errorf("%w: %w", app.ErrRefused, err)
 		}

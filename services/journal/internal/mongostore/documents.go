@@ -8,13 +8,14 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
-// abstract is what every document that an event makes has. The documents never change, so updated_at
+// Abstract is what every document that an event makes has. (The driver passes over what is not exported.) The documents never change, so updated_at
 // stays what created_at is and cached_on is not set; etag is the hash of what the event says.
-type abstract struct {
+type Abstract struct {
 	ShardKey  string     `bson:"shard_key"`
 	CreatedAt time.Time  `bson:"created_at"`
 	UpdatedAt time.Time  `bson:"updated_at"`
@@ -23,15 +24,19 @@ type abstract struct {
 }
 
 // newAbstract. What has no business date is sharded by the UTC day on which it occurred.
-func newAbstract(r *journal.Record, businessDate string, now time.Time) abstract {
+func newAbstract(r *journal.Record, businessDate string, now time.Time) Abstract {
 	h := r.Envelope()
 	if businessDate == "" {
 		businessDate = h.OccurredAt.UTC().Format("20060102")
 	}
-	return abstract{
-		ShardKey:  fmt.Sprintf("%s_%s_%d_%s", h.TenantID, h.StoreCode, h.TerminalNo, businessDate),
+	return Abstract{
+		ShardKey:  shardKey(h.Stream(), businessDate),
 		CreatedAt: now, UpdatedAt: now, ETag: r.ContentHash.String(),
 	}
+}
+
+func shardKey(s identity.Stream, businessDate string) string {
+	return fmt.Sprintf("%s_%s_%d_%s", s.TenantID, s.StoreCode, s.TerminalNo, businessDate)
 }
 
 // idDocument says that an event is stored, where, and as which link of its chain.
@@ -50,7 +55,7 @@ type idDocument struct {
 	Hash         []byte             `bson:"hash"`
 	TraceParent  string             `bson:"traceparent,omitempty"`
 	Place        primitive.ObjectID `bson:"place"`
-	abstract     `bson:",inline"`
+	Abstract     `bson:",inline"`
 }
 
 // journalDocument is one entry. Instants are microseconds since 1970 UTC, which a BSON date cannot
@@ -78,10 +83,10 @@ type journalDocument struct {
 	ChainSeq          int64                `bson:"chain_seq"`
 	Hash              []byte               `bson:"hash"`
 	Place             primitive.ObjectID   `bson:"place"`
-	abstract          `bson:",inline"`
+	Abstract          `bson:",inline"`
 }
 
-func newJournalDocument(id *idDocument, e *journal.Entry, occurred time.Time, base abstract) (*journalDocument, error) {
+func newJournalDocument(id *idDocument, e *journal.Entry, occurred time.Time, base Abstract) (*journalDocument, error) {
 	amount, err := decimal128(e.Amount)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func newJournalDocument(id *idDocument, e *journal.Entry, occurred time.Time, ba
 		Amount: amount, Quantity: e.Quantity, StaffID: e.StaffID, UserID: e.UserID,
 		GenerateDateTime: e.GenerateDateTime, GeneratedAt: micros(e.GeneratedAt(occurred)),
 		JournalText: e.JournalText, ReceiptText: e.ReceiptText,
-		ChainSeq: id.ChainSeq, Hash: id.Hash, Place: id.Place, abstract: base,
+		ChainSeq: id.ChainSeq, Hash: id.Hash, Place: id.Place, Abstract: base,
 	}, nil
 }
 

@@ -14,15 +14,18 @@ import (
 
 // The collections, as this package calls them.
 const (
-	colIDs        = journaldb.IDs
-	colTran       = journaldb.Tran
-	colCash       = journaldb.Cash
-	colOpenClose  = journaldb.OpenClose
-	colEvent      = journaldb.Event
-	colSnapshot   = journaldb.Snapshot
-	colJournal    = journaldb.Journal
-	colHeads      = journaldb.Heads
-	colCopies     = journaldb.Copies
+	colIDs           = journaldb.IDs
+	colTran          = journaldb.Tran
+	colCash          = journaldb.Cash
+	colOpenClose     = journaldb.OpenClose
+	colEvent         = journaldb.Event
+	colSnapshot      = journaldb.Snapshot
+	colJournal       = journaldb.Journal
+	colHeads         = journaldb.Heads
+	colCopies        = journaldb.Copies
+	colExaminations  = journaldb.Examinations
+	colDiscrepancies = journaldb.Discrepancies
+
 	colTenants    = journaldb.Tenants
 	colTerminals  = journaldb.Terminals
 	colPing       = journaldb.Ping

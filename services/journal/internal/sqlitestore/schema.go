@@ -215,7 +215,6 @@ CREATE INDEX IF NOT EXISTS log_event_order ON log_event (correlation_id) WHERE c
 CREATE INDEX IF NOT EXISTS journal_instant ON journal (generated_at);
 CREATE INDEX IF NOT EXISTS journal_date ON journal (business_date, generated_at);
 CREATE INDEX IF NOT EXISTS journal_type ON journal (transaction_type, generated_at);
-CREATE INDEX IF NOT EXISTS journal_receipt ON journal (receipt_no) WHERE receipt_no IS NOT NULL;
 CREATE INDEX IF NOT EXISTS journal_transaction ON journal (transaction_number) WHERE transaction_number IS NOT NULL;
 CREATE INDEX IF NOT EXISTS journal_store_instant ON journal (store_code, generated_at);
 CREATE INDEX IF NOT EXISTS journal_store_date ON journal (store_code, business_date, generated_at);
@@ -227,7 +226,7 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + merkleTables + guards(),
+` + merkleTables + examineTables + guards(),
 }
 
 // platformSchema is what stands above the tenants: which there are, whose each terminal is, and what

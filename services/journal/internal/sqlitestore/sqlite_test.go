@@ -348,7 +348,7 @@ func planOf(t *testing.T, q querier, query string, args ...any) string {
 func TestTheIndexThatIsMissingIsMendedByProvisioning(t *testing.T) {
 	s, dir := newStore(t)
 	require.NoError(t, s.Close())
-	edit(t, filepath.Join(dir, "acme.db"), "DROP INDEX journal_receipt", "DROP TRIGGER journal_no_update")
+	edit(t, filepath.Join(dir, "acme.db"), "DROP INDEX journal_receipt_scope", "DROP TRIGGER journal_no_update")
 	s, err := Open(t.Context(), dir, clockwork.NewRealClock())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
@@ -356,9 +356,9 @@ func TestTheIndexThatIsMissingIsMendedByProvisioning(t *testing.T) {
 	require.NoError(t, err)
 	db, err := s.tenant(t.Context(), "acme")
 	require.NoError(t, err)
-	found, err := column[string](t.Context(), db.reader, `SELECT name FROM sqlite_master WHERE name IN ('journal_receipt', 'journal_no_update') ORDER BY name`)
+	found, err := column[string](t.Context(), db.reader, `SELECT name FROM sqlite_master WHERE name IN ('journal_receipt_scope', 'journal_no_update') ORDER BY name`)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"journal_no_update", "journal_receipt"}, found)
+	assert.Equal(t, []string{"journal_no_update", "journal_receipt_scope"}, found)
 }
 
 func TestTerminalsAreFoundAgainAfterARestart(t *testing.T) {

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		{"reader", readerCases},
 		{"quarantine", quarantineCases},
 		{"log", logCases},
+		{"examiner", examinerCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.cases {
@@ -134,6 +135,15 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	errs["Logged"] = s.Logged(ctx, tenant, 0, 1, nil)
 	errs["PutCheckpoint"] = s.PutCheckpoint(ctx, proof.Checkpoint{Tenant: tenant})
 	_, errs["Checkpoints"] = s.Checkpoints(ctx, tenant, app.CheckpointQuery{Limit: 1})
+	_, errs["Unexamined"] = s.Unexamined(ctx, tenant, at)
+	_, errs["Examination"] = s.Examination(ctx, identity.TenantStream(tenant))
+	_, errs["Behind"] = s.Behind(ctx, identity.TenantStream(tenant), 0, 1)
+	_, errs["Receipts"] = s.Receipts(ctx, identity.Terminal{TenantID: tenant}, "20260329", []int64{1})
+	_, errs["Settle"] = s.Settle(ctx, &app.Settlement{Stream: identity.TenantStream(tenant)})
+	_, _, errs["Discrepancies"] = s.Discrepancies(ctx, tenant, app.DiscrepancyQuery{Limit: 1})
+	_, errs["Discrepancy"] = s.Discrepancy(ctx, tenant, "x")
+	_, errs["Accept"] = s.Accept(ctx, tenant, "x", "ann", "why", at)
+	_, errs["OpenDiscrepancies"] = s.OpenDiscrepancies(ctx, tenant)
 	return errs
 }
 

@@ -30,7 +30,7 @@ const (
 const description = `The command line of Tillroll, for auditors, operators and developers.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 something wrong was found (a verification that does not hold, a
-session that does not add up, unsafe secrets).`
+session that does not add up, an open discrepancy, unsafe secrets).`
 
 // World is what a verb touches besides files and the network.
 type World struct {
@@ -50,6 +50,8 @@ type line struct {
 
 	Verify    verifyVerb    `cmd:"" group:"For auditors:" help:"Prove that nothing in a tenant's journal was changed."`
 	Reconcile reconcileVerb `cmd:"" group:"For auditors:" help:"Hold the logs of tills against what they said when they were closed."`
+
+	Discrepancies discrepanciesVerb `cmd:"" group:"For auditors:" help:"Show what is wrong with what is stored, and accept what stays so."`
 
 	Tenants    tenantsVerb    `cmd:"" group:"For operators:" help:"Make and list tenants."`
 	Streams    streamsVerb    `cmd:"" group:"For operators:" help:"Show what the journal has of every terminal, and what is missing."`
