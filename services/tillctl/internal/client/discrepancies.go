@@ -37,12 +37,12 @@ type Discrepancy struct {
 
 // DiscrepancyQuery says which discrepancies are wanted.
 type DiscrepancyQuery struct {
-	Store         string // "": all
-	TerminalNo    int    // 0: all of the store
-	State         string // "": open ones
-	Kind          string // "": all
-	BusinessDate  string // "": all
-	Skip, Limit   int
+	Store        string // "": all
+	TerminalNo   int    // 0: all of the store
+	State        string // "": open ones
+	Kind         string // "": all
+	BusinessDate string // "": all
+	Skip, Limit  int
 }
 
 // Discrepancies lists what is wrong.
