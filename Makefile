@@ -47,7 +47,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack load lint clean
+.PHONY: build test test-unit test-stack test-mongo load lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -58,6 +58,9 @@ test-unit: ## vet and test every module by itself, with the race detector
 
 test-stack: build ## black-box tests of the whole stack (test/)
 	@.ci/test-stack
+
+test-mongo: build ## the stack tests with the journal in MongoDB: MONGODB_URI, mongod, Docker or the stand-in
+	@TILLROLL_TEST_MONGODB=$${TILLROLL_TEST_MONGODB:-find} .ci/test-stack
 
 load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
 	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) go test -tags load -count=1 -v ./load

@@ -36,10 +36,9 @@ type Role struct {
 
 // Scope says in which databases roles are good.
 type Scope struct {
-	// Platform is the platform's database; empty: any (tests share one server).
-	Platform string
-	// Tenants are the databases of tenants, one by one; none: the collections by their names in all
-	// databases, so that a tenant can be made while the journal runs.
+	Namespace string
+	// Tenants are the codes of the tenants; none: the collections by their names in all databases, so
+	// that a tenant can be made while the journal runs.
 	Tenants []string
 }
 
@@ -100,12 +99,15 @@ func (s Scope) privileges(actions func(Collection) []string) []Privilege {
 			}
 		}
 	}
-	tenants := s.Tenants
-	if len(tenants) == 0 {
-		tenants = []string{""}
+	tenants := []string{""}
+	if len(s.Tenants) > 0 {
+		tenants = nil
+	}
+	for _, code := range s.Tenants {
+		tenants = append(tenants, s.Namespace+TenantPrefix+code)
 	}
 	add(Tenant, tenants)
-	add(Platform, []string{s.Platform})
+	add(Platform, []string{s.Namespace + PlatformDatabase})
 	return all
 }
 
@@ -158,11 +160,8 @@ func (g Granted) needed(platform string) func(action string) bool {
 		return func(string) bool { return false }
 	}
 	schemas := []Schema{Tenant}
-	switch {
-	case *g.Database == platform && platform != "":
+	if *g.Database == platform {
 		schemas = []Schema{Platform}
-	case *g.Database == "" && platform == "":
-		schemas = []Schema{Tenant, Platform}
 	}
 	fits := accesses(*g.Collection, schemas)
 	if len(fits) == 0 {

@@ -27,7 +27,7 @@ func on(database, collection string, actions ...string) journaldb.Granted {
 }
 
 func TestTheServiceAddsAndNeverChangesWhatIsAppended(t *testing.T) {
-	for _, scope := range []journaldb.Scope{{Platform: platform}, {Platform: platform, Tenants: []string{"db_journal_acme", "db_journal_zoo"}}} {
+	for _, scope := range []journaldb.Scope{{}, {Tenants: []string{"acme", "zoo"}}} {
 		role := journaldb.Service(scope)
 		named := map[string]bool{}
 		for _, p := range role.Privileges {
@@ -51,7 +51,7 @@ func TestTheServiceAddsAndNeverChangesWhatIsAppended(t *testing.T) {
 
 func TestTheArchiverOnlyReadsAndRemoves(t *testing.T) {
 	removes := 0
-	for _, p := range journaldb.Archiver(journaldb.Scope{Platform: platform}).Privileges {
+	for _, p := range journaldb.Archiver(journaldb.Scope{}).Privileges {
 		for _, action := range p.Actions {
 			assert.Contains(t, []string{"find", "remove"}, action)
 			if action == "remove" {
@@ -96,7 +96,7 @@ func TestExcessIsFound(t *testing.T) {
 }
 
 func TestWhatIsMissingIsNamed(t *testing.T) {
-	rights := granted(journaldb.Service(journaldb.Scope{Platform: platform}))
+	rights := granted(journaldb.Service(journaldb.Scope{}))
 	for i, g := range rights {
 		for _, action := range g.Actions {
 			less := slices.Clone(rights)
@@ -120,6 +120,6 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 func TestTheShippedScriptIsTheTables(t *testing.T) {
 	shipped, err := os.ReadFile("../../k8s/mongodb/roles.js")
 	require.NoError(t, err)
-	assert.Equal(t, journaldb.RolesScript(journaldb.Scope{Platform: platform}), string(shipped),
+	assert.Equal(t, journaldb.RolesScript(journaldb.Scope{}), string(shipped),
 		"write it anew: bin/tillctl mongo roles > k8s/mongodb/roles.js")
 }

@@ -53,7 +53,8 @@ type Schema struct {
 	Collections []Collection
 }
 
-// Names of the databases. The platform's has no tenant prefix, so no tenant's can take its place.
+// Names of the databases. The platform's has no tenant prefix, so no tenant's can take its place. A
+// namespace, which is usually empty, stands before both: so several installations share one server.
 const (
 	PlatformDatabase = "tillroll_journal"
 	TenantPrefix     = "db_journal_"

@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Fprintf(os.Stderr, "integration: daprd, NATS JetStream and SQLite, all real; stack ready in %s; data in %s\n", time.Since(began).Round(100*time.Millisecond), running.Data)
+	fmt.Fprintf(os.Stderr, "integration: daprd, NATS JetStream and SQLite, all real; journal in %s; stack ready in %s; data in %s\n", running.Journal, time.Since(began).Round(100*time.Millisecond), running.Data)
 	code := m.Run()
 	if code != 0 {
 		fmt.Fprintln(os.Stderr, running.Tail())

@@ -25,8 +25,11 @@ type Stack struct {
 	Root   string // of the repository
 	Data   string
 	Offset int
-	env    []string
-	log    io.Writer
+	// Journal says where the journal is kept, for the record of the run.
+	Journal string
+	env     []string
+	log     io.Writer
+	mongo   *Mongo
 
 	kind       Kind
 	aux        string   // folder of what the kind needs; empty for the zero Kind
@@ -88,7 +91,10 @@ func StartKind(kind Kind, out io.Writer, env ...string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Root: root, Data: data, env: env, log: out}
+	s := &Stack{Root: root, Data: data, Journal: "SQLite", env: env, log: out}
+	if err := s.chooseJournal(); err != nil {
+		return s, err
+	}
 	for attempt := 1; ; attempt++ {
 		s.Offset = 10_000 + 200*rand.IntN(60) //nolint:gosec // any free range will do
 		if !s.portsFree() && attempt < 50 {
@@ -99,6 +105,26 @@ func StartKind(kind Kind, out io.Writer, env ...string) (*Stack, error) {
 		}
 		return s, s.Up()
 	}
+}
+
+// chooseJournal takes MongoDB when the test run was told so and the test itself says nothing about it.
+func (s *Stack) chooseJournal() (err error) {
+	for _, variable := range s.env {
+		if uri, told := strings.CutPrefix(variable, "MONGODB_URI="); told {
+			if uri != "" {
+				s.Journal = "MongoDB"
+			}
+			return nil
+		}
+	}
+	if !wantsMongo() {
+		return nil
+	}
+	if s.mongo, err = StartMongo(); err != nil {
+		return err
+	}
+	s.env, s.Journal = append(s.env, s.mongo.Env()...), "MongoDB, "+s.mongo.Engine
+	return nil
 }
 
 // portsFree looks at the ports that are hardest to get; the runner checks them all.
@@ -147,7 +173,11 @@ func (s *Stack) Down() error {
 
 // Remove stops everything and removes the data.
 func (s *Stack) Remove() error {
-	return errors.Join(s.Down(), os.RemoveAll(s.Data), os.RemoveAll(s.aux))
+	err := s.Down()
+	if s.mongo != nil {
+		s.mongo.Remove()
+	}
+	return errors.Join(err, os.RemoveAll(s.Data), os.RemoveAll(s.aux))
 }
 
 // URL of a service: terminal, cart or journal.

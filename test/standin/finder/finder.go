@@ -30,6 +30,8 @@ const (
 type Found struct {
 	URI    string `json:"uri"`
 	Engine string `json:"engine"` // what it is, for people
+	// Started says that the server was started here, for these tests alone.
+	Started bool `json:"started"`
 	// Offers are the needs of conformance cases that the server fulfils.
 	Offers []string `json:"offers"`
 	// Unproven is what this server cannot prove of a program that passes its
@@ -87,6 +89,7 @@ func Find(ctx context.Context) (*Found, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finder: %s: %w", k.name, err)
 		}
+		found.Started = found.stop != nil
 		return found, nil
 	}
 	return nil, fmt.Errorf("finder: %s=%s: it must be one of %s", KindVariable, wanted, strings.Join(known, ", "))
@@ -116,6 +119,7 @@ func StandIn(flags ...string) (*Found, error) {
 	found := &Found{URI: server.URI, Engine: "the stand-in", Offers: []string{"failpoints", "standin", "admin"}, Unproven: unproven, stop: func() error {
 		return errors.Join(server.Stop(), standin.Clean())
 	}}
+	found.Started = true
 	for _, flag := range flags {
 		if flag == "-auth" {
 			if err := makeAdmin(context.Background(), server.URI); err != nil {

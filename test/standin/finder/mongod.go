@@ -145,6 +145,24 @@ func makeAdmin(ctx context.Context, uri string) error {
 	return nil
 }
 
+// Drop drops all databases whose names begin with prefix.
+func Drop(ctx context.Context, uri, prefix string) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	client, err := mongo.Connect(ctx, options.Client().ApplyURI(uri))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Disconnect(ctx) }()
+	names, err := client.ListDatabaseNames(ctx, bson.D{})
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			err = errors.Join(err, client.Database(name).Drop(ctx))
+		}
+	}
+	return err
+}
+
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -26,6 +26,7 @@ type config struct {
 	Processed string `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
 	MongoDB   string `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
 	AnyRights bool   `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
+	Namespace string `env:"TILLROLL_MONGODB_NAMESPACE"`
 }
 
 // open opens the journal's database.
@@ -33,7 +34,7 @@ func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, er
 	if c.MongoDB == "" {
 		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
 	}
-	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Clock: clock})
+	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, Clock: clock})
 }
 
 func main() {

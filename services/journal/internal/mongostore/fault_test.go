@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
@@ -311,9 +312,9 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 	t.Helper()
 	cfg := databases()
 	s.mu.Lock()
-	s.prefix, s.tenants = cfg.TenantPrefix, map[string]bool{}
+	s.prefix, s.tenants = cfg.Namespace+journaldb.TenantPrefix, map[string]bool{}
 	s.mu.Unlock()
-	s.platform = s.client.Database(cfg.Platform)
+	s.platform = s.client.Database(cfg.Namespace + journaldb.PlatformDatabase)
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
 	batch := everything()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/mongotest"
 	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
@@ -45,7 +46,7 @@ func userWith(t testing.TB, privileges []journaldb.Privilege) string {
 	if len(status.AuthInfo.Users) == 0 {
 		t.Skip("UNPROVEN: roles, for the server of MONGODB_URI has no access control")
 	}
-	name := databases().Platform // a name that nobody else has
+	name := databases().Namespace + "user" // a name that nobody else has
 	if privileges == nil {
 		privileges = []journaldb.Privilege{}
 	}
@@ -73,7 +74,7 @@ func withUser(t testing.TB, uri, name, password string) string {
 func limited(t testing.TB) (*Store, Config) {
 	t.Helper()
 	cfg := databases()
-	cfg.URI, cfg.AnyRights = userWith(t, journaldb.Service(journaldb.Scope{Platform: cfg.Platform}).Privileges), false
+	cfg.URI, cfg.AnyRights = userWith(t, journaldb.Service(journaldb.Scope{Namespace: cfg.Namespace}).Privileges), false
 	s, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	admin := administrator(t)
@@ -81,9 +82,9 @@ func limited(t testing.TB) (*Store, Config) {
 		ctx := context.Background()
 		tenants, _ := s.Tenants(ctx)
 		for _, tenant := range tenants {
-			_ = admin.Database(cfg.TenantPrefix + tenant).Drop(ctx)
+			_ = admin.Database(cfg.Namespace + journaldb.TenantPrefix + tenant).Drop(ctx)
 		}
-		_ = admin.Database(cfg.Platform).Drop(ctx)
+		_ = admin.Database(cfg.Namespace + journaldb.PlatformDatabase).Drop(ctx)
 		require.NoError(t, s.Close())
 	})
 	return s, cfg
@@ -180,7 +181,7 @@ func TestWhatIsAppendedCannotBeChangedWithTheServicesCredential(t *testing.T) {
 	assert.Equal(t, 5, entries)
 
 	// The attempts are real ones: a credential that may do everything succeeds with each.
-	mighty := administrator(t).Database(cfg.TenantPrefix + "acme").Collection(colJournal)
+	mighty := administrator(t).Database(cfg.Namespace + journaldb.TenantPrefix + "acme").Collection(colJournal)
 	for _, how := range []string{"update one", "update or insert", "find and update", "replace", "find and delete", "drop an index", "delete one", "bulk write", "drop the collection"} {
 		require.NoError(t, attempts[how](t.Context(), mighty), how)
 	}
@@ -201,12 +202,12 @@ func TestWhatChangesCannotBeRemovedWithTheServicesCredential(t *testing.T) {
 
 func TestRolesOfNamedTenantsReachNoOthers(t *testing.T) {
 	cfg := databases()
-	scope := journaldb.Scope{Platform: cfg.Platform, Tenants: []string{cfg.TenantPrefix + "acme"}}
+	scope := journaldb.Scope{Namespace: cfg.Namespace, Tenants: []string{"acme"}}
 	cfg.URI, cfg.AnyRights = userWith(t, journaldb.Service(scope).Privileges), false
 	s := openAs(t, cfg)
 	t.Cleanup(func() {
-		_ = administrator(t).Database(cfg.TenantPrefix + "acme").Drop(context.Background())
-		_ = administrator(t).Database(cfg.Platform).Drop(context.Background())
+		_ = administrator(t).Database(cfg.Namespace + journaldb.TenantPrefix + "acme").Drop(context.Background())
+		_ = administrator(t).Database(cfg.Namespace + journaldb.PlatformDatabase).Drop(context.Background())
 	})
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
@@ -224,7 +225,7 @@ func TestTheArchiverRemovesAndAddsNothing(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, everything()...))
 	require.NoError(t, err)
-	db := connected(t, userWith(t, journaldb.Archiver(journaldb.Scope{Platform: cfg.Platform}).Privileges)).Database(cfg.TenantPrefix + "acme")
+	db := connected(t, userWith(t, journaldb.Archiver(journaldb.Scope{Namespace: cfg.Namespace}).Privileges)).Database(cfg.Namespace + journaldb.TenantPrefix + "acme")
 	for _, c := range journaldb.Tenant.Collections {
 		in := db.Collection(c.Name)
 		_, err := in.CountDocuments(t.Context(), bson.D{})
@@ -245,7 +246,7 @@ func TestAWrongIndexIsTheKeepersToDrop(t *testing.T) {
 	s, cfg := limited(t)
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
-	entries := administrator(t).Database(cfg.TenantPrefix + "acme").Collection(colJournal)
+	entries := administrator(t).Database(cfg.Namespace + journaldb.TenantPrefix + "acme").Collection(colJournal)
 	require.NoError(t, dropIndex(t, entries, "receipt_no_1"))
 	wrong := index{journaldb.Index{Name: "receipt_no_1", Fields: []string{"quantity"}}}
 	_, err = entries.Indexes().CreateOne(t.Context(), wrong.model())
@@ -253,9 +254,9 @@ func TestAWrongIndexIsTheKeepersToDrop(t *testing.T) {
 
 	_, err = s.Provision(t.Context(), "acme")
 	require.ErrorContains(t, err, journaldb.KeeperRole)
-	require.ErrorContains(t, err, `db.getSiblingDB("`+cfg.TenantPrefix+`acme").journal.dropIndex("receipt_no_1")`)
+	require.ErrorContains(t, err, `db.getSiblingDB("`+cfg.Namespace+journaldb.TenantPrefix+`acme").journal.dropIndex("receipt_no_1")`)
 
-	keeper := connected(t, userWith(t, journaldb.Keeper(journaldb.Scope{Platform: cfg.Platform}).Privileges)).Database(cfg.TenantPrefix + "acme").Collection(colJournal)
+	keeper := connected(t, userWith(t, journaldb.Keeper(journaldb.Scope{Namespace: cfg.Namespace}).Privileges)).Database(cfg.Namespace + journaldb.TenantPrefix + "acme").Collection(colJournal)
 	assert.True(t, hasCode(keeper.FindOne(t.Context(), bson.D{}).Err(), codeNotAllowed), "the keeper reads nothing")
 	require.NoError(t, dropIndex(t, keeper, "receipt_no_1"))
 	_, err = s.Provision(t.Context(), "acme")
@@ -273,16 +274,16 @@ func TestStartsThatAreRefused(t *testing.T) {
 	quick := func(uri string) string { return uri + "&serverSelectionTimeoutMS=500" }
 	guise := func(name string) func(t *testing.T) Config {
 		return func(t *testing.T) Config {
-			f, stop, err := start("-guise", name)
+			f, err := mongotest.Find("-guise", name)
 			require.NoError(t, err)
-			t.Cleanup(stop)
+			t.Cleanup(f.Stop)
 			return Config{URI: quick(strings.Replace(f.URI, "replicaSet=rs0", "directConnection="+fmt.Sprint(name == "standalone"), 1))}
 		}
 	}
 	withRights := func(change func([]journaldb.Privilege) []journaldb.Privilege) func(t *testing.T) Config {
 		return func(t *testing.T) Config {
 			cfg := databases()
-			cfg.URI, cfg.AnyRights = userWith(t, change(journaldb.Service(journaldb.Scope{Platform: cfg.Platform}).Privileges)), false
+			cfg.URI, cfg.AnyRights = userWith(t, change(journaldb.Service(journaldb.Scope{Namespace: cfg.Namespace}).Privileges)), false
 			return cfg
 		}
 	}
@@ -301,9 +302,9 @@ func TestStartsThatAreRefused(t *testing.T) {
 			return Config{URI: withUser(t, userWith(t, nil), "nobody", "s3cret")}
 		}, []string{"does not accept user and password"}},
 		"no access control": {func(t *testing.T) Config {
-			f, stop, err := start("-port", "0")
+			f, err := mongotest.Find("-port", "0")
 			require.NoError(t, err)
-			t.Cleanup(stop)
+			t.Cleanup(f.Stop)
 			return Config{URI: f.URI}
 		}, []string{"without asking who it is", "TILLROLL_MONGODB_ANY_RIGHTS=true"}},
 		"all rights": {func(t *testing.T) Config {

@@ -41,8 +41,8 @@ func sellerRound(tills []*tilltest.Till) []event.Event {
 func seller() {
 	ctx := context.Background()
 	s, err := Open(ctx, Config{
-		URI: os.Getenv("JOURNAL_SELLER_URI"), Platform: os.Getenv("JOURNAL_SELLER_PLATFORM"),
-		TenantPrefix: os.Getenv("JOURNAL_SELLER_PREFIX"), Clock: clockwork.NewRealClock(), AnyRights: true,
+		URI: os.Getenv("JOURNAL_SELLER_URI"), Namespace: os.Getenv("JOURNAL_SELLER_NAMESPACE"),
+		Clock: clockwork.NewRealClock(), AnyRights: true,
 	})
 	must(err)
 	_, err = s.Provision(ctx, "acme")
@@ -69,7 +69,7 @@ func TestSeveralProcessesStoreEachEventOnce(t *testing.T) {
 	for i := range outs {
 		running.Go(func() {
 			cmd := exec.Command(os.Args[0], "-test.run=^$")
-			cmd.Env = append(os.Environ(), "JOURNAL_SELLER_URI="+cfg.URI, "JOURNAL_SELLER_PLATFORM="+cfg.Platform, "JOURNAL_SELLER_PREFIX="+cfg.TenantPrefix)
+			cmd.Env = append(os.Environ(), "JOURNAL_SELLER_URI="+cfg.URI, "JOURNAL_SELLER_NAMESPACE="+cfg.Namespace)
 			cmd.Stdout, cmd.Stderr = &outs[i], &outs[i]
 			assert.NoError(t, cmd.Run())
 		})

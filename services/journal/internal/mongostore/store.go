@@ -63,8 +63,8 @@ type Config struct {
 	// AnyRights lets the store run with rights that it does not need, or on a server that asks nobody
 	// who they are.
 	AnyRights bool
-	// Platform and TenantPrefix name the databases otherwise than usual: tests share one server.
-	Platform, TenantPrefix string
+	// Namespace stands before the names of all databases: several installations share one server.
+	Namespace string
 }
 
 // Store implements app.Store.
@@ -95,8 +95,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, uriError(cfg.URI, err)
 	}
 	s := &Store{
-		client: client, clock: cfg.Clock, prefix: orElse(cfg.TenantPrefix, journaldb.TenantPrefix), examined: examined,
-		platform: client.Database(orElse(cfg.Platform, journaldb.PlatformDatabase)), places: newPlaces(),
+		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, examined: examined,
+		platform: client.Database(cfg.Namespace + journaldb.PlatformDatabase), places: newPlaces(),
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
 	}
@@ -129,13 +129,6 @@ func uriError(uri string, err error) error {
 		return errors.New("the MongoDB connection string cannot be read: look at its scheme, at the escaping of user and password, and at its options")
 	}
 	return fmt.Errorf("the MongoDB connection string cannot be read: %w", err)
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // prepare makes sure that the server can keep a journal, that nobody can change it with our

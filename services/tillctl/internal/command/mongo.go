@@ -17,9 +17,10 @@ type mongoVerb struct {
 
 // mongoRoles prints or applies. It asks no service: it is needed before there is one.
 type mongoRoles struct {
-	Apply  bool   `help:"Make roles and users at --uri, instead of printing the script for mongosh."`
-	URI    string `help:"Connection string of an administrator of the server." name:"uri" env:"TILLROLL_MONGODB_ADMIN_URI" placeholder:"MONGODB-URI"`
-	Tenant []code `help:"Only in the databases of these tenants; then every new tenant needs this command first." placeholder:"CODE"`
+	Apply     bool   `help:"Make roles and users at --uri, instead of printing the script for mongosh."`
+	URI       string `help:"Connection string of an administrator of the server." name:"uri" env:"TILLROLL_MONGODB_ADMIN_URI" placeholder:"MONGODB-URI"`
+	Namespace string `help:"What stands before the names of all databases, as the journal is told." env:"TILLROLL_MONGODB_NAMESPACE" placeholder:"PREFIX"`
+	Tenant    []code `help:"Only in the databases of these tenants; then every new tenant needs this command first." placeholder:"CODE"`
 }
 
 func (mongoRoles) Help() string {
@@ -36,9 +37,9 @@ time. A user is made, or given its role and password, when the environment has i
 
 // Run the verb.
 func (v mongoRoles) Run(ctx context.Context, w World) error {
-	scope := journaldb.Scope{Platform: journaldb.PlatformDatabase}
+	scope := journaldb.Scope{Namespace: v.Namespace}
 	for _, tenant := range v.Tenant {
-		scope.Tenants = append(scope.Tenants, journaldb.TenantPrefix+string(tenant))
+		scope.Tenants = append(scope.Tenants, string(tenant))
 	}
 	if !v.Apply {
 		fmt.Fprint(w.Out, journaldb.RolesScript(scope))

@@ -36,7 +36,7 @@ func mongoServer(t *testing.T) string {
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
-	cmd := exec.Command(finder, "-auth")
+	cmd := exec.Command(finder, "-standin", "-auth")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe() // it ends when this closes
 	require.NoError(t, err)
