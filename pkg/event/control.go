@@ -107,7 +107,8 @@ func (*SnapshotWanted) Topic() string { return TopicSnapshotWanted }
 // producer: everything through ReceivedThrough except Missing was received. Failed events lie in
 // quarantine; Cleared ones were discarded there on purpose. Generation echoes the one that the
 // delivered events carried, so that word from before a redelivery cannot be taken for word after it.
-// The envelope names the stream and the producer that it is for.
+// The envelope names the stream and the producer that it is for. Checkpoint is the newest signed one of
+// the tenant's log (pkg/proof), for whoever receives it to keep.
 type JournalStatus struct {
 	Envelope
 	Generation      int           `json:"generation"`
@@ -115,6 +116,7 @@ type JournalStatus struct {
 	Missing         sequence.Set  `json:"missing,omitempty"`
 	Failed          []FailedEvent `json:"failed,omitempty"`
 	Cleared         []uint64      `json:"cleared,omitempty"`
+	Checkpoint      string        `json:"checkpoint,omitempty"`
 }
 
 // Topic of a JournalStatus.

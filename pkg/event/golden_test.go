@@ -61,7 +61,7 @@ var samples = map[string]event.Event{
 	"snapshot-tenant":   &event.Snapshot{Envelope: envelope(event.ProducerTerminal, 5), Kind: event.KindTenant, Version: 8, Tenant: &event.TenantState{TenantID: "acme", TenantName: "Acme", IsActive: true}},
 	"session":           &event.SessionReport{Envelope: envelope(event.ProducerCart, 0), BusinessDate: "20260329", OpenCounter: 1, ClosingVersion: 8, IsSealed: true, TransactionCount: 3, TransactionLastNo: 5, LastSequence: 44, CashAmount: d("108"), CartsInProgress: []string{"c9"}},
 	"snapshot-wanted":   &event.SnapshotWanted{Envelope: envelope(event.ProducerCart, 0), AskedBy: "cart"},
-	"journal-status":    &event.JournalStatus{Envelope: envelope(event.ProducerCart, 0), Generation: 1, ReceivedThrough: 9, Missing: sequence.Of(3, 4), Failed: []event.FailedEvent{{EventID: "e", Sequence: 3, Reason: "garbled"}}, Cleared: []uint64{4}},
+	"journal-status":    &event.JournalStatus{Envelope: envelope(event.ProducerCart, 0), Generation: 1, ReceivedThrough: 9, Missing: sequence.Of(3, 4), Failed: []event.FailedEvent{{EventID: "e", Sequence: 3, Reason: "garbled"}}, Cleared: []uint64{4}, Checkpoint: "tillroll/journal/acme\n7\n…"},
 
 	"sales.order-created": business(event.OrderCreated{OrderID: "c1", Customer: &event.Person{ID: "k1"}, TransactionType: event.TypeSale, Currency: "JPY", BusinessDate: "20260329", OpenCounter: 1, BusinessCounter: 7, Staff: &event.Person{ID: "s01", Name: "Ann"}, User: &event.Person{ID: "u1"},
 		Store: &event.OrderStore{Name: "Shop", TimeZone: "Asia/Tokyo", Language: "ja", InvoiceRegistrationNumber: "T1", ReceiptHeaders: []string{"h"}, ReceiptFooters: []string{"f"}, ReceiptWidth: 32}}),

@@ -14,9 +14,10 @@ import (
 
 // Names of secrets in a service's secret store.
 const (
-	SecretUserJWKS     = "user-jwks"     // verifies the tokens of administrators, auditors, operators
-	SecretTerminalJWKS = "terminal-jwks" // verifies the tokens of terminals
-	SecretTerminalKey  = "terminal-key"  // signs the tokens of terminals; the terminal service's only
+	SecretUserJWKS     = "user-jwks"      // verifies the tokens of administrators, auditors, operators
+	SecretTerminalJWKS = "terminal-jwks"  // verifies the tokens of terminals
+	SecretCheckpoint   = "checkpoint-key" // signs checkpoints of the journal; the journal service's only
+	SecretTerminalKey  = "terminal-key"   // signs the tokens of terminals; the terminal service's only
 )
 
 // keyRefresh is how often verification keys are read again, so that a key can be changed without a

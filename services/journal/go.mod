@@ -13,7 +13,7 @@ replace github.com/tillroll/tillroll/pkg => ../../pkg
 
 require (
 	github.com/caarlos0/env/v11 v11.3.1 // indirect
-	github.com/dapr/go-sdk v1.15.0 // indirect
+	github.com/dapr/go-sdk v1.15.0
 	github.com/gin-gonic/gin v1.10.1
 	github.com/go-jose/go-jose/v4 v4.1.4
 	github.com/go-playground/validator/v10 v10.27.0 // indirect

@@ -38,7 +38,7 @@ var inward = map[string]struct {
 }
 
 // values are the packages of pkg that the domain may know.
-var values = []string{"canonical", "event", "identity", "money", "sequence"}
+var values = []string{"canonical", "event", "identity", "money", "proof", "sequence"}
 
 func TestImportsPointInward(t *testing.T) {
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

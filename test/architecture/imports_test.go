@@ -69,7 +69,7 @@ var rules = []rule{
 	{"pkg imports no service", `^pkg/`, module + `(services|dapr|test)/`, ``},
 	{"a service imports no other service, nor tests", `^services/`, module + `(services|dapr|test)/`, `SELF`},
 	{"the domain knows the standard library and value types only", `^services/([a-z]+)/internal/(terminal|cart|journal|register|slip)/`, `\.`,
-		`^(` + module + `pkg/(money|identity|event|canonical|sequence|problem|layout)|` + module + `services/(terminal/internal/slip|cart/internal/cart)|golang\.org/x/text/.*)$`},
+		`^(` + module + `pkg/(money|identity|event|canonical|sequence|problem|layout|proof)|` + module + `services/(terminal/internal/slip|cart/internal/cart)|golang\.org/x/text/.*)$`},
 	{"use cases know no adapter", `^services/([a-z]+)/internal/app/`, module + `services/[a-z]+/internal/(httpapi|sqlitestore|mongostore|catalogfile)`, ``},
 	{"use cases know no driver, no web framework and no sidecar", `^services/(terminal|cart|journal)/internal/app/`, `^(database/sql|github.com/gin-gonic/|go.mongodb.org/|modernc.org/|github.com/dapr/)`, ``},
 	{"stores know no routes", `^services/([a-z]+)/internal/(sqlitestore|mongostore)/`, module + `services/[a-z]+/internal/httpapi`, ``},

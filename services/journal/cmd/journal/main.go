@@ -27,6 +27,7 @@ type config struct {
 	MongoDB   string `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
 	AnyRights bool   `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
 	Namespace string `env:"TILLROLL_MONGODB_NAMESPACE"`
+	Binding   string `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
 }
 
 // open opens the journal's database.
@@ -47,10 +48,15 @@ func main() {
 		}
 		s.OnStop(store.Close)
 		s.Ready("database", store.Ping)
+		signer, publicKey, err := checkpointKey(ctx, s)
+		if err != nil {
+			return err
+		}
 		journal := app.New(app.Config{
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
+			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding),
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {

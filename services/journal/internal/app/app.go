@@ -2,7 +2,7 @@
 // tell their publishers (status.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
-// prove that nothing was changed (verify.go).
+// prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
 //
 // It declares the ports that it needs (ports.go) and knows neither HTTP nor any database.
 package app
@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
@@ -28,6 +29,11 @@ type Config struct {
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
 	Tracer    trace.Tracer
+	// Signer signs checkpoints, PublicKey is what they are checked with. Checkpoints, which may be
+	// nil, takes them out of the house.
+	Signer      *proof.Signer
+	PublicKey   string
+	Checkpoints CheckpointSink
 }
 
 // App is the service.
@@ -48,6 +54,7 @@ type App struct {
 	hints     *hints
 	waiting   *waiting
 	examiner  *examiner
+	keeper    *logKeeper
 	metrics   *metrics
 	store     Store
 }
@@ -61,8 +68,11 @@ func New(c Config) *App {
 		store: c.Store, publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log, metrics: m,
 		pending: map[lane]note{}, wake: make(chan struct{}, 1),
 	}
+	a.keeper = newLogKeeper(c)
+	a.reporter.keeper = a.keeper
 	a.committer = newCommitter(c.Store, c.Tracer, m)
 	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
+	a.committer.stored = a.keeper.nudge
 	asker := &asker{publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log}
 	a.waiting = &waiting{store: c.Store, clock: c.Clock, log: c.Log, wake: make(chan struct{}, 1)}
 	a.Tenants = &Tenants{store: c.Store, waiting: a.waiting, log: c.Log}
@@ -76,7 +86,7 @@ func New(c Config) *App {
 	a.Search = &Search{store: c.Store}
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}
-	a.Proof = newProof(c.Store, c.Clock)
+	a.Proof = newProof(c, a.keeper)
 	a.Terminals = &Terminals{store: c.Store}
 	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
 	return a
@@ -95,6 +105,7 @@ func (a *App) Parts() []Part {
 		{"status messages", a.reporter.run},
 		{"processed marks", a.hints.run},
 		{"waiting tenants", a.waiting.run},
+		{"log", a.keeper.run},
 		{"examination", a.examiner.run},
 		{"depths", a.watchDepth},
 	}

@@ -33,6 +33,7 @@ type committer struct {
 	store   Recorder
 	tracer  trace.Tracer
 	metrics *metrics
+	stored  func(tenant string) // is told of every commit
 
 	mu      sync.Mutex
 	waiting map[string][]*job // by tenant; a key is there while the tenant's loop runs
@@ -40,7 +41,7 @@ type committer struct {
 }
 
 func newCommitter(store Recorder, tracer trace.Tracer, m *metrics) *committer {
-	return &committer{store: store, tracer: tracer, metrics: m, waiting: map[string][]*job{}}
+	return &committer{store: store, tracer: tracer, metrics: m, stored: func(string) {}, waiting: map[string][]*job{}}
 }
 
 // candidate is one event on its way in.
@@ -148,6 +149,9 @@ func (c *committer) attempt(tenant string, group []*candidate) (outcomes []Outco
 		records[i] = k.record
 	}
 	outcomes, err = c.store.Commit(ctx, tenant, records)
+	if err == nil {
+		c.stored(tenant)
+	}
 	if err == nil && len(outcomes) != len(records) {
 		err = fmt.Errorf("the store answered %d outcomes for %d events", len(outcomes), len(records))
 	}

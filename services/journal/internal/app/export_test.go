@@ -41,6 +41,12 @@ func WaitingJobs(a *App, tenant string) int {
 	return len(a.committer.waiting[tenant])
 }
 
+// KeepLog extends the logs of all tenants with something new.
+func KeepLog(ctx context.Context, a *App) { a.keeper.round(ctx) }
+
+// RunLog extends the logs until ctx ends.
+func RunLog(ctx context.Context, a *App) error { return a.keeper.run(ctx) }
+
 // Limits that tests need to reach.
 const (
 	PoisonAfter  = poisonAfter

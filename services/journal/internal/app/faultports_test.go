@@ -15,6 +15,18 @@ import (
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
+type faultedCheckpoints struct {
+	app.CheckpointSink
+	f *injector
+}
+
+func (x *faultedCheckpoints) Send(p0 context.Context, p1 proof.Checkpoint) (r0 error) {
+	if lost := x.f.at("Checkpoints.Send", func() { r0 = x.CheckpointSink.Send(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 type faultedHints struct {
 	state.Store
 	f *injector
@@ -51,6 +63,20 @@ type faultedStore struct {
 	f *injector
 }
 
+func (x *faultedStore) Accept(p0 context.Context, p1 string, p2 string, p3 string, p4 string, p5 time.Time) (r0 bool, r1 error) {
+	if lost := x.f.at("Store.Accept", func() { r0, r1 = x.Store.Accept(p0, p1, p2, p3, p4, p5) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
+	if lost := x.f.at("Store.Behind", func() { r0, r1 = x.Store.Behind(p0, p1, p2, p3) }); lost != nil {
+		return *new([]*journal.Examined), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Checkpoints(p0 context.Context, p1 string, p2 app.CheckpointQuery) (r0 []proof.Checkpoint, r1 error) {
 	if lost := x.f.at("Store.Checkpoints", func() { r0, r1 = x.Store.Checkpoints(p0, p1, p2) }); lost != nil {
 		return *new([]proof.Checkpoint), lost
@@ -79,6 +105,20 @@ func (x *faultedStore) Depth(p0 context.Context) (r0 int, r1 error) {
 	return r0, r1
 }
 
+func (x *faultedStore) Discrepancies(p0 context.Context, p1 string, p2 app.DiscrepancyQuery) (r0 []*journal.Discrepancy, r1 int, r2 error) {
+	if lost := x.f.at("Store.Discrepancies", func() { r0, r1, r2 = x.Store.Discrepancies(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Discrepancy), *new(int), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedStore) Discrepancy(p0 context.Context, p1 string, p2 string) (r0 *journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Store.Discrepancy", func() { r0, r1 = x.Store.Discrepancy(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Discrepancy), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Each(p0 context.Context, p1 string, p2 journal.Query, p3 func(*journal.Listed) bool) (r0 error) {
 	if lost := x.f.at("Store.Each", func() { r0 = x.Store.Each(p0, p1, p2, p3) }); lost != nil {
 		return lost
@@ -96,6 +136,13 @@ func (x *faultedStore) EachLeaf(p0 context.Context, p1 string, p2 uint64, p3 uin
 func (x *faultedStore) Entry(p0 context.Context, p1 string, p2 string) (r0 *journal.Listed, r1 error) {
 	if lost := x.f.at("Store.Entry", func() { r0, r1 = x.Store.Entry(p0, p1, p2) }); lost != nil {
 		return *new(*journal.Listed), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Examination(p0 context.Context, p1 identity.Stream) (r0 app.Saved, r1 error) {
+	if lost := x.f.at("Store.Examination", func() { r0, r1 = x.Store.Examination(p0, p1) }); lost != nil {
+		return *new(app.Saved), lost
 	}
 	return r0, r1
 }
@@ -163,6 +210,13 @@ func (x *faultedStore) Logged(p0 context.Context, p1 string, p2 uint64, p3 uint6
 	return r0
 }
 
+func (x *faultedStore) OpenDiscrepancies(p0 context.Context, p1 string) (r0 map[journal.Kind]int, r1 error) {
+	if lost := x.f.at("Store.OpenDiscrepancies", func() { r0, r1 = x.Store.OpenDiscrepancies(p0, p1) }); lost != nil {
+		return *new(map[journal.Kind]int), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Order(p0 context.Context, p1 string, p2 string) (r0 []*event.Business, r1 []journal.Listed, r2 error) {
 	if lost := x.f.at("Store.Order", func() { r0, r1, r2 = x.Store.Order(p0, p1, p2) }); lost != nil {
 		return *new([]*event.Business), *new([]journal.Listed), lost
@@ -205,6 +259,13 @@ func (x *faultedStore) PutCheckpoint(p0 context.Context, p1 proof.Checkpoint) (r
 	return r0
 }
 
+func (x *faultedStore) Receipts(p0 context.Context, p1 identity.Terminal, p2 string, p3 []int64) (r0 []journal.ReceiptUse, r1 error) {
+	if lost := x.f.at("Store.Receipts", func() { r0, r1 = x.Store.Receipts(p0, p1, p2, p3) }); lost != nil {
+		return *new([]journal.ReceiptUse), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Resolve(p0 context.Context, p1 string, p2 app.Resolution) (r0 bool, r1 error) {
 	if lost := x.f.at("Store.Resolve", func() { r0, r1 = x.Store.Resolve(p0, p1, p2) }); lost != nil {
 		return *new(bool), lost
@@ -233,6 +294,13 @@ func (x *faultedStore) Session(p0 context.Context, p1 string, p2 journal.Session
 	return r0, r1
 }
 
+func (x *faultedStore) Settle(p0 context.Context, p1 *app.Settlement) (r0 []*journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Store.Settle", func() { r0, r1 = x.Store.Settle(p0, p1) }); lost != nil {
+		return *new([]*journal.Discrepancy), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Stores(p0 context.Context, p1 string) (r0 []*event.Snapshot, r1 error) {
 	if lost := x.f.at("Store.Stores", func() { r0, r1 = x.Store.Stores(p0, p1) }); lost != nil {
 		return *new([]*event.Snapshot), lost
@@ -257,6 +325,13 @@ func (x *faultedStore) Tenants(p0 context.Context) (r0 []string, r1 error) {
 func (x *faultedStore) Terminal(p0 context.Context, p1 string) (r0 *event.Snapshot, r1 error) {
 	if lost := x.f.at("Store.Terminal", func() { r0, r1 = x.Store.Terminal(p0, p1) }); lost != nil {
 		return *new(*event.Snapshot), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Unexamined(p0 context.Context, p1 string, p2 time.Time) (r0 []identity.Stream, r1 error) {
+	if lost := x.f.at("Store.Unexamined", func() { r0, r1 = x.Store.Unexamined(p0, p1, p2) }); lost != nil {
+		return *new([]identity.Stream), lost
 	}
 	return r0, r1
 }
@@ -291,6 +366,7 @@ func (x *faultedStore) Walk(p0 context.Context, p1 string, p2 app.Walker) (r0 er
 
 // inject puts the injector in front of every port.
 func inject(c *app.Config, f *injector) {
+	c.Checkpoints = &faultedCheckpoints{c.Checkpoints, f}
 	c.Hints = &faultedHints{c.Hints, f}
 	c.Publisher = &faultedPublisher{c.Publisher, f}
 	c.Store = &faultedStore{c.Store, f}

@@ -20,6 +20,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/pkg/state/memstate"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -39,6 +40,10 @@ type bench struct {
 	registry  *prometheus.Registry
 	dir       string
 	clock     *clockwork.FakeClock
+	signer    *proof.Signer
+	publicKey string
+	sink      app.CheckpointSink
+	shop      *shop
 	stop      func()
 }
 
@@ -46,6 +51,10 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), publisher: &publisher{}, clock: clockwork.NewFakeClockAt(tilltest.Start.Add(time.Hour))}
 	b.hints = memstate.New(b.clock.Now)
+	private, _, err := proof.NewKey(nil)
+	require.NoError(t, err)
+	b.signer, b.publicKey, err = proof.NewSigner(private)
+	require.NoError(t, err)
 	b.start()
 	t.Cleanup(func() { b.stop() })
 	return b
@@ -62,6 +71,7 @@ func (b *bench) start() {
 	b.app = app.New(app.Config{
 		Store: b.store, Hints: b.hints, Publisher: b.publisher, Clock: b.clock, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: b.registry, Tracer: provider.Tracer("test"),
+		Signer: b.signer, PublicKey: b.publicKey, Checkpoints: b.sink,
 	})
 	b.stop = func() {
 		require.NoError(b.t, b.app.Drain())

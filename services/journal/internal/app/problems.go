@@ -32,6 +32,10 @@ var (
 		Title: "There is no such discrepancy", Hint: "List the discrepancies for the ids that there are."}
 	DiscrepancyResolved = &problem.Kind{Code: 410014, Status: http.StatusConflict, Name: "discrepancy-resolved",
 		Title: "This discrepancy is not open any more", Hint: "Show it to see how it ended; nothing is left to do."}
+	CheckpointNotFound = &problem.Kind{Code: 410016, Status: http.StatusNotFound, Name: "journal-checkpoint-not-found",
+		Title: "There is no such checkpoint", Hint: "List the checkpoints for the sizes that there are. One that you kept and that is missing there is a reason to verify the journal."}
+	LogRewritten = &problem.Kind{Code: 410017, Status: http.StatusInternalServerError, Name: "journal-log-rewritten",
+		Title: "The journal does not continue what was signed before", Hint: "Somebody changed the journal, or set it back: keep your exports and checkpoints, verify it, and have the operator restore it."}
 	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
 		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
 )
@@ -40,6 +44,7 @@ var (
 var Catalogue = []*problem.Kind{
 	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
 	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
+	CheckpointNotFound, LogRewritten,
 }
 
 // asProblem turns a failure of the store into what a caller is told; notFound is what ErrNotFound

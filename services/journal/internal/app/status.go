@@ -49,6 +49,7 @@ type note struct {
 type reporter struct {
 	store     Store
 	publisher Publisher
+	keeper    *logKeeper
 	clock     clockwork.Clock
 	newID     func() string
 	log       *zap.Logger
@@ -181,6 +182,11 @@ func (r *reporter) messages(ctx context.Context, l lane, n note) ([]outbox.Messa
 		generation = progress.Generation
 	}
 	statuses := statusesOf(&progress, open, discarded)
+	// The newest checkpoint goes along, to lie where nobody who can change the journal can change it. A
+	// message is not held up for it.
+	if newest, found, err := r.keeper.latest(ctx, l.stream.TenantID); err == nil && found {
+		statuses[0].Checkpoint = newest.Note
+	}
 	out := make([]outbox.Message, len(statuses))
 	for i, s := range statuses {
 		s.Envelope = event.Envelope{

@@ -15,19 +15,22 @@ const verifyAtOnce = 2
 
 // Proof proves that nothing of a tenant's journal was changed.
 type Proof struct {
-	store Store
-	clock clockwork.Clock
-	slots chan struct{}
+	store     Store
+	keeper    *logKeeper
+	publicKey string
+	clock     clockwork.Clock
+	slots     chan struct{}
 }
 
-func newProof(store Store, clock clockwork.Clock) *Proof {
-	return &Proof{store: store, clock: clock, slots: make(chan struct{}, verifyAtOnce)}
+func newProof(c Config, keeper *logKeeper) *Proof {
+	return &Proof{store: c.Store, keeper: keeper, publicKey: c.PublicKey, clock: c.Clock, slots: make(chan struct{}, verifyAtOnce)}
 }
 
 // Verification is what verifying a tenant found.
 type Verification struct {
 	Streams []journal.StreamReport
 	Strays  []Stray
+	Log     LogReport
 	At      time.Time
 }
 
@@ -41,7 +44,7 @@ func (v *Verification) Holds() bool {
 			return false
 		}
 	}
-	return len(v.Strays) == 0
+	return len(v.Strays) == 0 && v.Log.Bad == nil
 }
 
 // Verify recomputes every hash of a tenant's journal from what is stored. It fails with
@@ -54,13 +57,18 @@ func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error
 		return nil, problem.Unavailable.New("%d verifications are under way", verifyAtOnce).After(5 * time.Second)
 	}
 	v := &Verification{At: p.clock.Now().UTC()}
+	// Everything that the log has by now is in the chains that are read after it.
+	logged, err := p.store.LogSize(ctx, tenant)
+	if err != nil {
+		return nil, asProblem(err, TenantUnknown)
+	}
 	var check *journal.StreamCheck
 	finish := func() {
 		if check != nil {
 			v.Streams = append(v.Streams, check.Report())
 		}
 	}
-	err := p.store.Walk(ctx, tenant, Walker{
+	err = p.store.Walk(ctx, tenant, Walker{
 		Stream: func(state journal.StreamState) error {
 			finish()
 			check = journal.CheckStream(state)
@@ -70,5 +78,8 @@ func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error
 		Stray: func(where, id string) error { v.Strays = append(v.Strays, Stray{where, id}); return nil },
 	})
 	finish()
+	if err == nil {
+		v.Log, err = p.verifyLog(ctx, tenant, logged)
+	}
 	return v, asProblem(err, TenantUnknown)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/problem"
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
@@ -352,6 +353,9 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 	meet(h.get(admin, "/tenants/acme/stores/s1/terminals/1/reconciliation?businessDate=20260329&openCounter=1"))
 	meet(h.get(admin, "/tenants/acme/discrepancies/nothing"))
 	meet(h.do(admin, http.MethodPost, h.discrepancy(tilltest.New("acme", "s1", 2))+"/accept", `{"reason":"x"}`))
+	meet(h.get(admin, "/tenants/acme/consistency?from=77"))
+	h.store.signed = []proof.Checkpoint{{Tenant: "acme", Size: 1, Root: proof.Hash{1}}}
+	meet(h.get(admin, "/tenants/acme/checkpoints/latest"))
 	h.store.entry = app.ErrDamaged
 	meet(h.get(admin, "/tenants/acme/journals/x"))
 	for _, k := range app.Catalogue {

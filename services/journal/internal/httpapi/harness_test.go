@@ -22,6 +22,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/state/memstate"
 	"github.com/tillroll/tillroll/pkg/web"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -50,6 +51,14 @@ type store struct {
 	app.Store
 	commit error
 	entry  error
+	signed []proof.Checkpoint // beside those that are stored
+}
+
+func (s *store) Checkpoints(ctx context.Context, tenant string, q app.CheckpointQuery) ([]proof.Checkpoint, error) {
+	if s.signed != nil {
+		return s.signed, nil
+	}
+	return s.Store.Checkpoints(ctx, tenant, q)
 }
 
 func (s *store) Commit(ctx context.Context, tenant string, records []*journal.Record) ([]app.Outcome, error) {
@@ -93,11 +102,16 @@ func newHouse(t *testing.T) *house {
 		set, ok := map[string]jose.JSONWebKeySet{auth.UserIssuer: auth.PublicSet(h.users), auth.TerminalIssuer: auth.PublicSet(h.tills)}[issuer]
 		return set, ok
 	}, time.Now)
+	private, _, err := proof.NewKey(nil)
+	require.NoError(t, err)
+	signer, public, err := proof.NewSigner(private)
+	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	h.engine = web.New("journal", zap.NewNop(), registry)
 	service := app.New(app.Config{
 		Store: h.store, Hints: memstate.New(time.Now), Publisher: silent{}, Clock: clock, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: registry, Tracer: noop.NewTracerProvider().Tracer(""),
+		Signer: signer, PublicKey: public,
 	})
 	h.service = service
 	h.api = &httpapi.API{App: service, Gate: auth.NewGate(verifier, service.Terminals.CheckKey), AppToken: appToken, Log: zap.NewNop()}

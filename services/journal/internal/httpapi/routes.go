@@ -42,6 +42,7 @@ var (
 	overseers = []auth.Role{auth.Administrator, auth.Auditor, auth.Platform}
 	keepers   = []auth.Role{auth.Administrator, auth.Platform}
 	operators = []auth.Role{auth.Platform}
+	everybody = []auth.Role{auth.Administrator, auth.Auditor, auth.Platform, auth.TerminalRole}
 
 	administrators = []auth.Role{auth.Administrator}
 )
@@ -70,6 +71,12 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, tenant + "/orders/:order/timeline", readers, http.StatusOK, a.timeline},
 		{http.MethodGet, tenant + "/streams", overseers, http.StatusOK, a.streams},
 		{http.MethodGet, tenant + "/verification", overseers, http.StatusOK, a.verify},
+		{http.MethodGet, tenant + "/journals/:journal/proof", readers, http.StatusOK, a.proveEntry},
+		{http.MethodGet, tenant + "/checkpoints", overseers, http.StatusOK, a.listCheckpoints},
+		{http.MethodGet, tenant + "/checkpoints/latest", overseers, http.StatusOK, a.latestCheckpoint},
+		{http.MethodGet, tenant + "/consistency", overseers, http.StatusOK, a.proveConsistency},
+		{http.MethodGet, tenant + "/export", readers, http.StatusOK, a.export},
+		{http.MethodGet, "/checkpoint-key", everybody, http.StatusOK, a.checkpointKey},
 		{http.MethodGet, tenant + "/quarantine", keepers, http.StatusOK, a.listQuarantine},
 		{http.MethodGet, tenant + "/quarantine/:item", keepers, http.StatusOK, a.showQuarantined},
 		{http.MethodPost, tenant + "/quarantine/:item/replay", keepers, http.StatusOK, a.replayQuarantined},

@@ -99,6 +99,7 @@ type VerificationResponse struct {
 	VerifiedAt time.Time             `json:"verifiedAt"`
 	Streams    []VerifiedStream      `json:"streams"`
 	Strays     []VerificationOutside `json:"strays"` // rows that no chain covers
+	Log        LogResponse           `json:"log"`
 }
 
 // VerifiedStream is what was found in one chain. Producers tells which sequences are in it.
@@ -127,7 +128,7 @@ func (a *API) verify(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	response := VerificationResponse{
-		TenantID: c.Param("tenant"), Holds: v.Holds(), VerifiedAt: v.At,
+		TenantID: c.Param("tenant"), Holds: v.Holds(), VerifiedAt: v.At, Log: logResponse(&v.Log),
 		Streams: make([]VerifiedStream, len(v.Streams)), Strays: make([]VerificationOutside, len(v.Strays)),
 	}
 	for i := range v.Streams {

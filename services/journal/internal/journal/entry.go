@@ -60,22 +60,31 @@ func (e *Entry) GeneratedAt(fallback time.Time) time.Time {
 
 // Hash is the entry hash: SHA-256 over the canonical JSON of the entry's fields.
 func (e *Entry) Hash() (Hash, error) {
+	form, err := e.Form()
+	if err != nil {
+		return Hash{}, err
+	}
+	return HashOf(form), nil
+}
+
+// Form is the canonical JSON of the entry's fields.
+func (e *Entry) Form() ([]byte, error) {
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)
 	w.SetEscapeHTML(false)
 	if err := w.Encode(e); err != nil {
-		return Hash{}, fmt.Errorf("entry: %w", err)
+		return nil, fmt.Errorf("entry: %w", err)
 	}
 	form := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if !bytes.Contains(form, []byte(`\u`)) {
-		return HashOf(form), nil
+		return form, nil
 	}
 	// The standard library escapes more characters than the canonical form does.
 	form, err := canonical.JSON(form)
 	if err != nil {
-		return Hash{}, fmt.Errorf("entry: %w", err)
+		return nil, fmt.Errorf("entry: %w", err)
 	}
-	return HashOf(form), nil
+	return form, nil
 }
 
 // same tells whether both entries say the same.

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tillroll/tillroll/pkg/auth"
+	"github.com/tillroll/tillroll/pkg/proof"
 )
 
 // box is all of keys/ and secrets/ in memory.
@@ -140,6 +141,9 @@ func (b *box) newSecret(a app, name string, random io.Reader) (string, error) {
 		if known := b.brokerUser(b.secrets[a.name][brokerUser]); known != nil {
 			return known.Password, nil
 		}
+	case checkpointKey:
+		private, _, err := proof.NewKey(random)
+		return private, err
 	case terminalKey:
 		key, err := auth.NewSigningKey(random)
 		if err != nil {

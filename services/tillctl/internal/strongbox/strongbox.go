@@ -38,6 +38,8 @@ const (
 	userJWKS     = "user-jwks"     // verifies what issuer.jwk signs
 	terminalJWKS = "terminal-jwks" // verifies what terminal-key signs
 	terminalKey  = "terminal-key"  // signs the tokens of terminals
+	// checkpointKey signs what the journal says of itself; the public half is everybody's.
+	checkpointKey = "checkpoint-key"
 )
 
 // app says what one app of the stack has to know.
@@ -46,12 +48,12 @@ type app struct {
 	secrets []string
 }
 
-// apps of the stack. Each knows as little as it can: only the terminal service can sign, and the
-// sidecar of a till has no business at the broker.
+// apps of the stack. Each knows as little as it can: only the terminal service can sign tokens,
+// only the journal checkpoints, and the sidecar of a till has no business at the broker.
 var apps = []app{
 	{"terminal", []string{appToken, apiToken, brokerUser, brokerPass, terminalKey, userJWKS, terminalJWKS}},
 	{"cart", []string{appToken, apiToken, brokerUser, brokerPass, userJWKS, terminalJWKS}},
-	{"journal", []string{appToken, apiToken, brokerUser, brokerPass, userJWKS, terminalJWKS}},
+	{"journal", []string{appToken, apiToken, brokerUser, brokerPass, checkpointKey, userJWKS, terminalJWKS}},
 	{"till", []string{appToken, apiToken}},
 	{daprRun, []string{appToken, apiToken}},
 }

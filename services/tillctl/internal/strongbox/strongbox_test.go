@@ -56,7 +56,7 @@ func TestEveryAppKnowsWhatItNeedsAndNoMore(t *testing.T) {
 	for app, names := range map[string][]string{
 		"terminal": append(slices.Clone(common), "terminal-key"),
 		"cart":     common,
-		"journal":  common,
+		"journal":  append(slices.Clone(common), "checkpoint-key"),
 		"till":     {"api-token", "app-token"},
 		"dapr-run": {"api-token", "app-token"},
 	} {

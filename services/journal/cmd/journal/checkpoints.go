@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	dapr "github.com/dapr/go-sdk/client"
+
+	"github.com/tillroll/tillroll/pkg/proof"
+	"github.com/tillroll/tillroll/pkg/service"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+)
+
+// checkpointKey reads the key that signs checkpoints.
+func checkpointKey(ctx context.Context, s *service.Service) (*proof.Signer, string, error) {
+	private, err := s.Secret(ctx, service.SecretCheckpoint)
+	if err != nil {
+		return nil, "", err
+	}
+	signer, public, err := proof.NewSigner(private)
+	if err != nil {
+		return nil, "", fmt.Errorf("secret %q: %w", service.SecretCheckpoint, err)
+	}
+	return signer, public, nil
+}
+
+// checkpointBinding takes checkpoints out of the house through a Dapr output binding.
+func checkpointBinding(s *service.Service, name string) app.CheckpointSink {
+	if name == "" {
+		return nil
+	}
+	return binding{s.Dapr, name}
+}
+
+type binding struct {
+	dapr dapr.Client
+	name string
+}
+
+// Send implements app.CheckpointSink. The metadata give a file, an object or a mail its name.
+func (b binding) Send(ctx context.Context, c proof.Checkpoint) error {
+	name := c.Tenant + "-" + strconv.FormatUint(c.Size, 10) + ".checkpoint"
+	return b.dapr.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
+		Name: b.name, Operation: "create", Data: []byte(c.Note),
+		Metadata: map[string]string{"tenantId": c.Tenant, "fileName": name, "key": name, "blobName": name},
+	})
+}

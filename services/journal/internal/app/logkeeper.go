@@ -1,0 +1,338 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"go.uber.org/zap"
+
+	"github.com/tillroll/tillroll/pkg/proof"
+)
+
+// How the log grows. None of it delays a commit: what is committed joins the log a moment later.
+const (
+	// logEvery is the rhythm of one tenant's log; all that was committed meanwhile shares a checkpoint.
+	logEvery = time.Second
+	// logSweep looks after what no commit of this process points at: after a start, and for others.
+	logSweep = 30 * time.Second
+	// logLease is how long another process waits for one that does not answer any more.
+	logLease = 15 * time.Second
+	// logBatch is how many leaves one transaction adds: few milliseconds.
+	logBatch = 1000
+	// latestFor is how long the newest checkpoint is told again without a look at the store.
+	latestFor = 2 * time.Second
+	// sendEvery is the rhythm in which a tenant's checkpoints go out through the binding.
+	sendEvery = time.Minute
+)
+
+// CheckpointSink takes checkpoints out of the house, to where nobody who can change the journal can
+// change them.
+type CheckpointSink interface {
+	Send(ctx context.Context, c proof.Checkpoint) error
+}
+
+// errRewritten says that the log does not begin with what a checkpoint says it had.
+var errRewritten = errors.New("the log was changed: it does not begin with what its last checkpoint says")
+
+// logKeeper extends the tenants' Merkle logs and signs their checkpoints.
+type logKeeper struct {
+	store   Store
+	signer  *proof.Signer // nil: nothing is signed
+	sink    CheckpointSink
+	holder  string
+	clock   clockwork.Clock
+	log     *zap.Logger
+	metrics *logMetrics
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	due    map[string]time.Time // tenants with something to add, and since when
+	newest map[string]seen
+	unsent map[string]proof.Checkpoint
+	sentAt map[string]time.Time
+}
+
+// seen is the newest checkpoint of a tenant, and when the store was asked for it.
+type seen struct {
+	checkpoint proof.Checkpoint
+	at         time.Time
+}
+
+func newLogKeeper(c Config) *logKeeper {
+	k := &logKeeper{
+		store: c.Store, signer: c.Signer, sink: c.Checkpoints, clock: c.Clock, log: c.Log, metrics: newLogMetrics(c.Metrics), wake: make(chan struct{}, 1),
+		due: map[string]time.Time{}, newest: map[string]seen{}, unsent: map[string]proof.Checkpoint{}, sentAt: map[string]time.Time{},
+	}
+	if c.NewID != nil {
+		k.holder = c.NewID()
+	}
+	return k
+}
+
+// nudge says that something of a tenant was committed.
+func (k *logKeeper) nudge(tenant string) {
+	k.mu.Lock()
+	if _, ok := k.due[tenant]; !ok {
+		k.due[tenant] = k.clock.Now()
+	}
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run extends the logs until ctx ends.
+func (k *logKeeper) run(ctx context.Context) error {
+	k.nudgeAll(ctx)
+	sweep := k.clock.NewTicker(logSweep)
+	defer sweep.Stop()
+	for {
+		k.round(ctx)
+		wake := k.wake
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sweep.Chan():
+			k.nudgeAll(ctx)
+		case <-wake:
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-k.clock.After(logEvery):
+			}
+		}
+	}
+}
+
+// nudgeAll makes every tenant due.
+func (k *logKeeper) nudgeAll(ctx context.Context) {
+	tenants, err := k.store.Tenants(ctx)
+	if err != nil && ctx.Err() == nil {
+		k.log.Warn("the logs of the tenants could not be looked after; trying again", zap.Error(err))
+	}
+	for _, tenant := range tenants {
+		k.nudge(tenant)
+	}
+}
+
+// round extends the logs of all tenants that are due. Who fails stays due.
+func (k *logKeeper) round(ctx context.Context) {
+	k.mu.Lock()
+	due := k.due
+	k.due = map[string]time.Time{}
+	k.mu.Unlock()
+	for tenant, since := range due {
+		held, err := k.store.Lease(ctx, tenant, k.holder, logLease)
+		if err == nil && held {
+			_, err = k.bring(ctx, tenant)
+		}
+		if err != nil && ctx.Err() == nil {
+			k.log.Warn("a tenant's log could not be extended; trying again", zap.String("tenant_id", tenant), zap.Error(err))
+			k.mu.Lock()
+			k.due[tenant] = since
+			k.mu.Unlock()
+		}
+	}
+	k.send(ctx)
+	k.measure()
+}
+
+// measure tells how far the logs are behind.
+func (k *logKeeper) measure() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	oldest := time.Duration(0)
+	for _, since := range k.due {
+		oldest = max(oldest, k.clock.Since(since))
+	}
+	k.metrics.lag.Set(oldest.Seconds())
+}
+
+// bring adds everything that was committed to a tenant's log and gives a checkpoint of all of it. It
+// needs no lease: who is second finds the work done.
+func (k *logKeeper) bring(ctx context.Context, tenant string) (proof.Checkpoint, error) {
+	for {
+		size, err := k.store.LogSize(ctx, tenant)
+		if err != nil {
+			return proof.Checkpoint{}, err
+		}
+		edge, err := proof.LoadEdge(size, tree{ctx, k.store, tenant})
+		if err != nil {
+			return proof.Checkpoint{}, err
+		}
+		added, err := k.extend(ctx, tenant, edge)
+		switch {
+		case errors.Is(err, ErrMoved):
+			continue
+		case err != nil:
+			return proof.Checkpoint{}, err
+		case added == 0:
+			c, err := k.checkpoint(ctx, tenant, edge)
+			if errors.Is(err, ErrMoved) {
+				continue
+			}
+			return c, err
+		}
+		k.metrics.leaves.Add(float64(added))
+	}
+}
+
+// extend adds one batch behind the edge.
+func (k *logKeeper) extend(ctx context.Context, tenant string, edge *proof.Edge) (added int, err error) {
+	leaves, err := k.store.Unlogged(ctx, tenant, logBatch)
+	if err != nil || len(leaves) == 0 {
+		return 0, err
+	}
+	size := edge.Size()
+	var tiles []proof.Tile
+	for i := range leaves {
+		leaves[i].Index = edge.Size()
+		edge.Append(leaves[i].Hash(), func(t proof.Tile) { tiles = append(tiles, t) })
+	}
+	return len(leaves), k.store.Extend(ctx, tenant, size, leaves, tiles)
+}
+
+// tree reads a tenant's tree.
+type tree struct {
+	ctx    context.Context
+	store  Store
+	tenant string
+}
+
+func (t tree) Row(level int, begin, end uint64) ([]proof.Hash, error) {
+	return t.store.Row(t.ctx, t.tenant, level, begin, end)
+}
+
+// checkpoint signs the log as it is, unless that was done. It signs nothing over a log that does not
+// continue what was signed before.
+func (k *logKeeper) checkpoint(ctx context.Context, tenant string, edge *proof.Edge) (proof.Checkpoint, error) {
+	signed, err := k.lastSigned(ctx, tenant)
+	if err != nil {
+		return proof.Checkpoint{}, err
+	}
+	root := edge.Root()
+	for i := range signed {
+		if err := k.continues(ctx, &signed[i], edge.Size(), root); err != nil {
+			return proof.Checkpoint{}, err
+		}
+	}
+	if len(signed) > 0 && signed[0].Size == edge.Size() {
+		return signed[0], nil
+	}
+	if k.signer == nil {
+		return proof.Checkpoint{Tenant: tenant, Size: edge.Size(), Root: root}, nil
+	}
+	c, err := k.signer.Sign(proof.Checkpoint{Tenant: tenant, Size: edge.Size(), Root: root, Time: k.clock.Now()})
+	if err != nil {
+		return c, err
+	}
+	if err := k.store.PutCheckpoint(ctx, c); err != nil {
+		return c, err
+	}
+	k.metrics.checkpoints.Inc()
+	k.remember(c, true)
+	return c, nil
+}
+
+// lastSigned are the newest checkpoints, by the store and by what this process remembers: a store that
+// was set back, or written anew, has lost them.
+func (k *logKeeper) lastSigned(ctx context.Context, tenant string) ([]proof.Checkpoint, error) {
+	signed, err := k.store.Checkpoints(ctx, tenant, CheckpointQuery{Limit: 1, LargestFirst: true})
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if own, ok := k.newest[tenant]; ok && own.checkpoint.Note != "" {
+		signed = append(signed, own.checkpoint)
+	}
+	return signed, nil
+}
+
+// continues holds the log against its last checkpoint.
+func (k *logKeeper) continues(ctx context.Context, last *proof.Checkpoint, size uint64, root proof.Hash) error {
+	if last.Size > size {
+		// Did somebody else add to it and sign since it was read?
+		if now, err := k.store.LogSize(ctx, last.Tenant); err != nil || now > size {
+			return orMoved(err)
+		}
+	} else {
+		path, failure := proof.NewProver(size, tree{ctx, k.store, last.Tenant}).Consistency(last.Size, size)
+		if failure != nil {
+			return failure
+		}
+		if proof.CheckConsistency(last.Size, size, path, last.Root, root) == nil {
+			return nil
+		}
+	}
+	k.metrics.broken.Inc()
+	k.log.Error("a tenant's log does not continue its last checkpoint: no checkpoint is signed until it does. Verify the journal, and restore it if it was changed",
+		zap.String("tenant_id", last.Tenant), zap.Uint64("checkpoint_size", last.Size), zap.Uint64("log_size", size))
+	return errRewritten
+}
+
+// remember keeps a checkpoint as the tenant's newest; fresh ones are sent out, too.
+func (k *logKeeper) remember(c proof.Checkpoint, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if known, ok := k.newest[c.Tenant]; !ok || known.checkpoint.Size <= c.Size {
+		k.newest[c.Tenant] = seen{c, k.clock.Now()}
+	}
+	if fresh && k.sink != nil {
+		k.unsent[c.Tenant] = c
+	}
+}
+
+// latest is the newest checkpoint that a tenant has, perhaps a moment old. There may be none.
+func (k *logKeeper) latest(ctx context.Context, tenant string) (c proof.Checkpoint, found bool, err error) {
+	k.mu.Lock()
+	known, ok := k.newest[tenant]
+	k.mu.Unlock()
+	if ok && k.clock.Since(known.at) < latestFor {
+		return known.checkpoint, true, nil
+	}
+	list, err := k.store.Checkpoints(ctx, tenant, CheckpointQuery{Limit: 1, LargestFirst: true})
+	if err != nil || len(list) == 0 {
+		return known.checkpoint, ok, err
+	}
+	k.remember(list[0], false)
+	return list[0], true, nil
+}
+
+// send gives the newest checkpoints to the sink, each tenant's at most once in sendEvery.
+func (k *logKeeper) send(ctx context.Context) {
+	k.mu.Lock()
+	var out []proof.Checkpoint
+	for tenant, c := range k.unsent {
+		if at, ok := k.sentAt[tenant]; !ok || k.clock.Since(at) >= sendEvery {
+			out = append(out, c)
+		}
+	}
+	k.mu.Unlock()
+	for _, c := range out {
+		err := k.sink.Send(ctx, c)
+		if err != nil {
+			k.metrics.sent.WithLabelValues("failed").Inc()
+			k.log.Warn("a checkpoint could not be sent out; trying again", zap.String("tenant_id", c.Tenant), zap.Error(err))
+			continue
+		}
+		k.metrics.sent.WithLabelValues("sent").Inc()
+		k.mu.Lock()
+		k.sentAt[c.Tenant] = k.clock.Now()
+		if k.unsent[c.Tenant].Size == c.Size {
+			delete(k.unsent, c.Tenant)
+		}
+		k.mu.Unlock()
+	}
+}
+
+func orMoved(err error) error {
+	if err == nil {
+		return ErrMoved
+	}
+	return err
+}
