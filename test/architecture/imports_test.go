@@ -74,7 +74,8 @@ var rules = []rule{
 	{"use cases know no driver, no web framework and no sidecar", `^services/(terminal|cart|journal)/internal/app/`, `^(database/sql|github.com/gin-gonic/|go.mongodb.org/|modernc.org/|github.com/dapr/)`, ``},
 	{"stores know no routes", `^services/([a-z]+)/internal/(sqlitestore|mongostore)/`, module + `services/[a-z]+/internal/httpapi`, ``},
 	{"the MongoDB driver stays in mongostore, and in tillctl's mongoadmin", `^(pkg|services)/`, `^go\.mongodb\.org/`, `IN mongo`},
-	{"SQLite stays in sqlitestore", `^(pkg|services)/`, `^(modernc\.org/sqlite|database/sql$)`, `IN sqlitestore`},
+	{"SQLite stays in sqlitestore", `^(pkg|services/(cart|journal|terminal))/`, `^(modernc\.org/sqlite|database/sql$)`, `IN sqlitestore`},
+	{"tillctl knows SQLite only to copy it", `^services/tillctl/`, `^(modernc\.org/sqlite|database/sql$)`, `IN tillctl/internal/backup`},
 	{"time, state and money packages know no transport", `^pkg/(money|identity|event|canonical|sequence|problem|layout|idempotency)/`, `^(net/http|github.com/gin-gonic/|github.com/dapr/)`, `^net/http$`},
 }
 
@@ -123,6 +124,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"services/journal/internal/sqlitestore/x.go", module + "services/journal/internal/httpapi"},
 		{"services/journal/internal/app/x.go", "go.mongodb.org/mongo-driver/mongo"},
 		{"services/journal/internal/app/x.go", "modernc.org/sqlite"},
+		{"services/tillctl/internal/command/x.go", "database/sql"},
 		{"pkg/event/x.go", "github.com/gin-gonic/gin"},
 	} {
 		assert.True(t, rules[i].broken(file{path: c.path, dir: path.Dir(c.path)}, c.imported), rules[i].name)

@@ -14,6 +14,7 @@ type redeliverVerb struct {
 	access
 	ofTenant
 	output
+	Missing      bool      `xor:"from" help:"What the journal says that it lacks, of each stream and service."`
 	FromSequence uint64    `xor:"from" placeholder:"N" help:"From this sequence of every stream on."`
 	Since        time.Time `xor:"from" placeholder:"TIME" help:"What was recorded since this time, such as 2026-04-01T00:00:00Z."`
 	Terminal     string    `placeholder:"ID" help:"Only this terminal, such as acme-main-1 (default: all streams of the tenant)."`
@@ -24,13 +25,14 @@ func (redeliverVerb) Help() string {
 	return `For a journal that was restored from a backup: what it lost since then is published again. What it has already it
 recognises, so too much does no harm. Services keep confirmed events for 14 days.
 
+    tillctl redeliver --tenant acme --missing
     tillctl redeliver --tenant acme --since 2026-04-01T00:00:00Z`
 }
 
 // Validate is called by the parser.
 func (v redeliverVerb) Validate() error {
-	if v.FromSequence == 0 && v.Since.IsZero() {
-		return fmt.Errorf("say from where: --from-sequence N (1 is everything that is kept) or --since TIME")
+	if !v.Missing && v.FromSequence == 0 && v.Since.IsZero() {
+		return fmt.Errorf("say from where: --missing, --from-sequence N (1 is everything that is kept) or --since TIME")
 	}
 	return nil
 }
@@ -40,6 +42,9 @@ func (v redeliverVerb) Run(ctx context.Context, w World, data dataFolder) error 
 	stack, err := v.connect(w, data, v.administrator())
 	if err != nil {
 		return err
+	}
+	if v.Missing {
+		return v.missing(ctx, w, stack)
 	}
 	wanted := client.Redelivery{FromSequence: v.FromSequence, TerminalID: v.Terminal}
 	if !v.Since.IsZero() {
@@ -57,13 +62,15 @@ func (v redeliverVerb) Run(ctx context.Context, w World, data dataFolder) error 
 			table.Row(r.StreamID, p.name, count(r.FromSequence))
 		}
 	}
-	return v.print(w, found, func() {
-		if table.Len() == 0 {
-			fmt.Fprintln(w.Out, "Nothing to publish again.")
-			return
-		}
-		fmt.Fprintln(w.Out, "Publishing again:")
-		table.Print(w.Out, "  ")
-		fmt.Fprintf(w.Out, "Watch it with `tillctl deliveries --tenant %s`.\n", v.Tenant)
-	})
+	return v.print(w, found, func() { v.tell(w, table) })
+}
+
+func (v redeliverVerb) tell(w World, table *screen.Table) {
+	if table.Len() == 0 {
+		fmt.Fprintln(w.Out, "Nothing to publish again.")
+		return
+	}
+	fmt.Fprintln(w.Out, "Publishing again:")
+	table.Print(w.Out, "  ")
+	fmt.Fprintf(w.Out, "Watch it with `tillctl deliveries --tenant %s`.\n", v.Tenant)
 }
