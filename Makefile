@@ -47,7 +47,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack test-mongo load lint clean
+.PHONY: build test test-unit test-stack test-mongo load soak fuzz lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -65,6 +65,14 @@ test-mongo: build ## the stack tests with the journal in MongoDB: MONGODB_URI, m
 load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
 	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) go test -tags load -count=1 -v ./load
 
+soak: build ## deliver everything many times over crashes for MINUTES=10; MONGODB_URI for MongoDB
+	@cd test && GOWORK=off MINUTES=$(MINUTES) go test -tags soak -count=1 -timeout 10h -v -run TestSoak ./integration
+	@cd services/journal && GOWORK=off SOAK=1 CGO_ENABLED=0 go test -count=1 -timeout 1h -run EveryCallOfTheIngestPath ./internal/app
+
+# Every fuzz target of every module, one after the other.
+fuzz: ## look for input that breaks a decoder: FUZZTIME=10s for each of them
+	@.ci/fuzz $(FUZZTIME)
+
 lint: ## gofmt, go vet and golangci-lint in every module
 	@.ci/lint
 
@@ -81,6 +89,8 @@ clean: runner ## delete the data folder: every sale, key and log; asks first
 #? EXCEPT=cart        do not start this app, only its sidecar; its variables are in DATA/env/cart.env
 #? TILLS=N           how many tills make load has (default 4)
 #? SALES=N           how many sales each of them makes (default 50)
+#? MINUTES=N         how long make soak takes (default 10)
+#? FUZZTIME=T        how long make fuzz gives every target (default 10s)
 #? SERVICE=cart       whose log is shown
 
 # The runner builds in seconds and is asked each time whether it is up to date.
