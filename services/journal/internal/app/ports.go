@@ -70,7 +70,8 @@ type Recorder interface {
 	// Commit stores records of one tenant in one transaction, each completely (event id, log, entry,
 	// chain link, progress, and the copy of a snapshot), and says of each what became of it. When it
 	// fails nothing of any was stored, or, with ErrUnavailable, nobody knows; to commit them again is
-	// always right. It fails with ErrRefused when one of the records can never be stored.
+	// always right. It fails with ErrRefused when one of the records can never be stored, as one with more
+	// than MaxContent bytes.
 	Commit(ctx context.Context, tenant string, records []*journal.Record) ([]Outcome, error)
 	// Known gives the content hashes of those of the events that are stored.
 	Known(ctx context.Context, tenant string, eventIDs []string) (map[string]journal.Hash, error)

@@ -232,6 +232,9 @@ func (c *chain) note(r *journal.Record) {
 
 // add makes all documents of one new event.
 func (b *batch) add(c *chain, r *journal.Record) error {
+	if err := app.CheckSize(r); err != nil {
+		return err
+	}
 	link, hash := c.Append(r)
 	c.changed = true
 	h := r.Envelope()

@@ -10,6 +10,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
@@ -105,7 +106,7 @@ func newJournalDocument(id *idDocument, e *journal.Entry, occurred time.Time, ba
 func (d *journalDocument) entry() (*journal.Entry, error) {
 	amount, err := money.Parse(d.Amount.String())
 	if err != nil {
-		return nil, damaged(fmt.Errorf("amount of %s: %w", d.EventID, err))
+		return nil, app.Damaged(fmt.Errorf("amount of %s: %w", d.EventID, err))
 	}
 	return &journal.Entry{
 		TenantID: d.TenantID, StoreCode: d.StoreCode, TerminalNo: d.TerminalNo, TransactionNo: d.TransactionNo,
@@ -219,7 +220,7 @@ func decimal128(d money.Decimal) (primitive.Decimal128, error) {
 
 func asHash(b []byte) (h journal.Hash, err error) {
 	if len(b) != len(h) {
-		return h, damaged(fmt.Errorf("a hash of %d bytes", len(b)))
+		return h, app.Damaged(fmt.Errorf("a hash of %d bytes", len(b)))
 	}
 	return journal.Hash(b), nil
 }

@@ -37,14 +37,10 @@ var refused = []int{121, 10334, 17280, 17419, 17420, codeTransactionTooLarge}
 // one. Everything that is not surely the first is the second: an event must not end in quarantine
 // because a server is in trouble. Errors of the port pass as they are.
 func classify(err error) error {
-	var visited *visitorError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &visited):
-		return err
-	case errors.Is(err, app.ErrUnavailable), errors.Is(err, app.ErrRefused), errors.Is(err, app.ErrNotFound),
-		errors.Is(err, app.ErrDamaged), errors.Is(err, app.ErrTooWide), errors.Is(err, app.ErrUnknownTenant), errors.Is(err, app.ErrMoved):
+	case app.Classified(err):
 		return err
 	case errors.Is(err, driver.ErrDocumentTooLarge), hasCode(err, refused...):
 		return fmt.Errorf("%w: %w", app.ErrRefused, err)
@@ -82,25 +78,4 @@ func hasCode(err error, codes ...int) bool {
 func hasLabel(err error, label string) bool {
 	var labelled mongo.LabeledError
 	return errors.As(err, &labelled) && labelled.HasErrorLabel(label)
-}
-
-// damaged says that what is stored cannot be read.
-func damaged(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", app.ErrDamaged, err)
-}
-
-// visitorError carries an error of a caller's function through unchanged.
-type visitorError struct{ err error }
-
-func (e *visitorError) Error() string { return e.err.Error() }
-func (e *visitorError) Unwrap() error { return e.err }
-
-func visited(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &visitorError{err}
 }

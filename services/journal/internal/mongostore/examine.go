@@ -71,7 +71,7 @@ func (d *discrepancyDocument) discrepancy(tenant string) (*journal.Discrepancy, 
 	if d.ResolvedAt != 0 {
 		out.ResolvedAt = time.UnixMicro(d.ResolvedAt).UTC()
 	}
-	return out, damaged(json.Unmarshal([]byte(d.Finding), &out.Finding))
+	return out, app.Damaged(json.Unmarshal([]byte(d.Finding), &out.Finding))
 }
 
 // Unexamined implements app.Examiner.

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,84 +14,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 
-	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
-	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
 
-// everything is a batch with all topics, in several streams.
-func everything() []event.Event {
-	till, other, tenant := tilltest.New("acme", "s1", 1), tilltest.New("acme", "s1", 2), tilltest.NewTenant("acme")
-	return []event.Event{
-		tenant.Snapshot(1), tenant.StoreSnapshot("s1", "Asia/Tokyo", 1), till.TerminalSnapshot(1, "key"), till.Open(), till.Cash("100"),
-		till.Business("c1", event.OrderSubtotalled{OrderID: "c1"}), till.Sale("108"), other.Sale("5"), till.Close(1, 1, 1, "", "208"),
-	}
-}
+// stepped lets a test act at every step of a commit.
+type stepped struct{ *Store }
 
-// state is what is stored, after a look at every chain, collection and count.
-func state(t *testing.T, s *Store) (events, entries int) {
-	t.Helper()
-	var bad []string
-	var check *journal.StreamCheck
-	report := func() {
-		if check != nil {
-			if r := check.Report(); r.Bad != nil {
-				bad = append(bad, r.Bad.Problem)
-			}
-		}
-	}
-	require.NoError(t, s.Walk(t.Context(), "acme", app.Walker{
-		Stream: func(st journal.StreamState) error { report(); check = journal.CheckStream(st); return nil },
-		Link: func(l *journal.Stored) error {
-			check.Add(l)
-			events++
-			if l.Entry != nil {
-				entries++
-			}
-			return nil
-		},
-		Stray: func(where, id string) error { bad = append(bad, where+" "+id); return nil },
-	}))
-	report()
-	require.Empty(t, bad)
-	return events, entries
-}
+func (s stepped) OnStep(do func(name string) error) { s.step = do }
 
-func TestAnErrorAtAnyStepLeavesNothing(t *testing.T) {
-	batch := everything()
-	for step := 1; ; step++ {
-		s := open(t)
-		_, err := s.Provision(t.Context(), "acme")
-		require.NoError(t, err)
-		broken, steps, last := errors.New("the network is gone"), 0, ""
-		s.step = func(name string) error {
-			last = name
-			if steps++; steps == step {
-				return broken
-			}
-			return nil
-		}
-		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
-		s.step = func(string) error { return nil }
-		events, _ := state(t, s)
-		if err == nil {
-			require.Equal(t, len(batch), events)
-			require.Greater(t, step, 12)
-			return
-		}
-		require.ErrorIs(t, err, app.ErrUnavailable)
-		if last == "committed" { // the reply was lost, the commit was not
-			require.Equal(t, len(batch), events)
-		} else {
-			require.Zero(t, events, "failed at step %d, %s", step, last)
-		}
-		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
-		require.NoError(t, err)
-		events, _ = state(t, s)
-		require.Equal(t, len(batch), events)
-	}
+func TestWhateverHappensAtAStepEverythingIsStoredOnce(t *testing.T) {
+	storetest.RunFaults(t, func(t *testing.T) storetest.Steps { return stepped{open(t)} })
 }
 
 // wire stands between the driver and the server and breaks the connection at one message.
@@ -317,7 +251,7 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 	s.platform = s.client.Database(cfg.Namespace + journaldb.PlatformDatabase)
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
-	batch := everything()
+	batch := storetest.Everything()
 	_, err = s.tenant(t.Context(), "acme")
 	require.NoError(t, err)
 	require.NoError(t, s.registerTerminals(t.Context(), "acme", tilltest.Records(t, batch...)))
@@ -331,12 +265,12 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 		for _, o := range outcomes {
 			assert.Equal(t, app.Stored, o, "%s lost at %d, %s", lost, cut, command)
 		}
-		events, _ := state(t, s)
+		events, _ := storetest.State(t, s)
 		require.Equal(t, len(batch), events, "%s lost at %d, %s", lost, cut, command)
 	}
 	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
 	require.NoError(t, err, "%s lost at %d, %s", lost, cut, command)
-	events, entries := state(t, s)
+	events, entries := storetest.State(t, s)
 	require.Equal(t, len(batch), events, "%s lost at %d, %s", lost, cut, command)
 	require.Equal(t, 5, entries)
 	require.NoError(t, s.database("acme").Drop(t.Context()))

@@ -332,7 +332,7 @@ func (s *Store) EachLeaf(ctx context.Context, tenant string, begin, end uint64, 
 				copy(now[:], l.Hash)
 			}
 			leaf.EventID = ""
-			if err := visited(visit(leaf, now)); err != nil {
+			if err := app.Visited(visit(leaf, now)); err != nil {
 				return err
 			}
 		}
@@ -397,7 +397,7 @@ func (s *Store) Logged(ctx context.Context, tenant string, begin, end uint64, vi
 			return err
 		}
 		for _, stored := range all {
-			if err := visited(visit(uint64(index[stored.EventID]), stored)); err != nil {
+			if err := app.Visited(visit(uint64(index[stored.EventID]), stored)); err != nil {
 				return err
 			}
 		}

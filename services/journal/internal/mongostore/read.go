@@ -86,7 +86,7 @@ func contents[T any](ctx context.Context, c *mongo.Collection, filter, sort bson
 	err := each(ctx, c, filter, options.Find().SetSort(sort).SetProjection(ascending("content")), func(d *document) error {
 		v := new(T)
 		out = append(out, v)
-		return damaged(json.Unmarshal([]byte(d.Content), v))
+		return app.Damaged(json.Unmarshal([]byte(d.Content), v))
 	})
 	return out, err
 }

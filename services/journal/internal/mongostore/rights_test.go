@@ -146,7 +146,7 @@ func TestWhatIsAppendedCannotBeChangedWithTheServicesCredential(t *testing.T) {
 	s, cfg := limited(t)
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
-	batch := everything()
+	batch := storetest.Everything()
 	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
 	require.NoError(t, err)
 
@@ -176,7 +176,7 @@ func TestWhatIsAppendedCannotBeChangedWithTheServicesCredential(t *testing.T) {
 		})
 		assert.True(t, hasCode(err, codeNotAllowed), "%s in a transaction: %v", how, err)
 	}
-	events, entries := state(t, s)
+	events, entries := storetest.State(t, s)
 	assert.Equal(t, len(batch), events)
 	assert.Equal(t, 5, entries)
 
@@ -223,7 +223,7 @@ func TestTheArchiverRemovesAndAddsNothing(t *testing.T) {
 	s, cfg := limited(t)
 	_, err := s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
-	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, everything()...))
+	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
 	require.NoError(t, err)
 	db := connected(t, userWith(t, journaldb.Archiver(journaldb.Scope{Namespace: cfg.Namespace}).Privileges)).Database(cfg.Namespace + journaldb.TenantPrefix + "acme")
 	for _, c := range journaldb.Tenant.Collections {

@@ -261,7 +261,7 @@ func after(ctx context.Context, entries *mongo.Collection, order []term, eventID
 		}
 	}
 	if values[len(values)-1] == nil {
-		return nil, damaged(errors.New("an entry without its place"))
+		return nil, app.Damaged(errors.New("an entry without its place"))
 	}
 	var c conditions
 	// The first field alone bounds the walk through an index; the rest decides between its equals.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
 
@@ -83,7 +84,7 @@ func TestSeveralProcessesStoreEachEventOnce(t *testing.T) {
 	const all = sellerTills * sellerRounds * 2
 	require.Equal(t, all, stored, outs[0].String())
 	assert.Equal(t, all*(len(outs)-1), repeats)
-	events, entries := state(t, s)
+	events, entries := storetest.State(t, s)
 	assert.Equal(t, all, events)
 	assert.Equal(t, all, entries)
 }

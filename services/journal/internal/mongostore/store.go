@@ -286,7 +286,7 @@ func each[T any](ctx context.Context, c *mongo.Collection, filter any, opts *opt
 	for cursor.Next(ctx) {
 		v := new(T)
 		if err := cursor.Decode(v); err != nil {
-			return damaged(err)
+			return app.Damaged(err)
 		}
 		if err := fn(v); err != nil {
 			if errors.Is(err, errStop) {

@@ -32,7 +32,7 @@ func (s *Store) Walk(ctx context.Context, tenant string, w app.Walker) error {
 		return err
 	}
 	for _, state := range states {
-		if err := visited(w.Stream(state)); err != nil {
+		if err := app.Visited(w.Stream(state)); err != nil {
 			return err
 		}
 		if err := walkChain(ctx, db, state, w); err != nil {
@@ -52,7 +52,7 @@ func walkChain(ctx context.Context, db *mongo.Database, state journal.StreamStat
 		}
 		part = part[:0]
 		for _, l := range links {
-			if err := visited(w.Link(l)); err != nil {
+			if err := app.Visited(w.Link(l)); err != nil {
 				return err
 			}
 		}
@@ -143,7 +143,7 @@ func strays(ctx context.Context, db *mongo.Database, w app.Walker) error {
 			part = part[:0]
 			for _, id := range uncovered {
 				if told++; err == nil && told <= mostStrays {
-					err = visited(w.Stray(name, id))
+					err = app.Visited(w.Stray(name, id))
 				}
 			}
 			return err

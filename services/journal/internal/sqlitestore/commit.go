@@ -117,6 +117,9 @@ func (b *batch) commit(records []*journal.Record) ([]app.Outcome, error) {
 			outcomes[i] = app.Repeat
 			continue
 		}
+		if err := app.CheckSize(r); err != nil {
+			return nil, err
+		}
 		id++
 		b.add(id, c, r)
 		known[h.EventID], outcomes[i] = r.ContentHash, app.Stored
@@ -367,7 +370,7 @@ func scanProgress(rows *sql.Rows) (p journal.Progress, err error) {
 	if err := rows.Scan(&p.Producer, &received, &p.Generation); err != nil {
 		return p, err
 	}
-	return p, damaged(json.Unmarshal(received, &p.Received))
+	return p, app.Damaged(json.Unmarshal(received, &p.Received))
 }
 
 // Known implements app.Recorder.

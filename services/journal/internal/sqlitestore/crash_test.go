@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,7 +19,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
-	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
 
@@ -55,7 +54,7 @@ func victim(dir string, killAt int) {
 	}
 	_, err = s.Provision(noTest{}.Context(), "acme")
 	must(err)
-	_, err = s.Commit(noTest{}.Context(), "acme", tilltest.Records(noTest{}, everything()...))
+	_, err = s.Commit(noTest{}.Context(), "acme", tilltest.Records(noTest{}, storetest.Everything()...))
 	must(err)
 	fmt.Println("steps", steps)
 	os.Exit(0)
@@ -79,15 +78,6 @@ func sellForEver(s *Store) {
 	}
 }
 
-// everything is a batch with all topics, in several streams.
-func everything() []event.Event {
-	till, other, tenant := tilltest.New("acme", "s1", 1), tilltest.New("acme", "s1", 2), tilltest.NewTenant("acme")
-	return []event.Event{
-		tenant.Snapshot(1), tenant.StoreSnapshot("s1", "Asia/Tokyo", 1), till.TerminalSnapshot(1, "key"), till.Open(), till.Cash("100"),
-		till.Business("c1", event.OrderSubtotalled{OrderID: "c1"}), till.Sale("108"), other.Sale("5"), till.Close(1, 1, 1, "", "208"),
-	}
-}
-
 // startVictim starts a victim and gives what it has written when it has ended.
 func startVictim(t *testing.T, dir string, step int, life time.Duration) string {
 	t.Helper()
@@ -107,35 +97,6 @@ func startVictim(t *testing.T, dir string, step int, life time.Duration) string 
 	return out.String()
 }
 
-// state is what is stored, after a look at every chain, table and count.
-func state(t *testing.T, s *Store) (events, entries int) {
-	t.Helper()
-	var bad []string
-	var check *journal.StreamCheck
-	report := func() {
-		if check != nil {
-			if r := check.Report(); r.Bad != nil {
-				bad = append(bad, r.Bad.Problem)
-			}
-		}
-	}
-	require.NoError(t, s.Walk(t.Context(), "acme", app.Walker{
-		Stream: func(st journal.StreamState) error { report(); check = journal.CheckStream(st); return nil },
-		Link: func(l *journal.Stored) error {
-			check.Add(l)
-			events++
-			if l.Entry != nil {
-				entries++
-			}
-			return nil
-		},
-		Stray: func(where, id string) error { bad = append(bad, where+" "+id); return nil },
-	}))
-	report()
-	require.Empty(t, bad)
-	return events, entries
-}
-
 func TestNothingIsHalfStoredWhereverTheProcessDies(t *testing.T) {
 	t.Parallel()
 	never := startVictim(t, t.TempDir(), 1<<20, 0)
@@ -151,14 +112,14 @@ func TestNothingIsHalfStoredWhereverTheProcessDies(t *testing.T) {
 }
 
 func dieAt(t *testing.T, step int) {
-	dir, batch := t.TempDir(), everything()
+	dir, batch := t.TempDir(), storetest.Everything()
 	require.Empty(t, startVictim(t, dir, step, 0), "it was killed")
 	s, err := Open(t.Context(), dir, clockwork.NewRealClock())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	_, err = s.Provision(t.Context(), "acme")
 	require.NoError(t, err)
-	before, _ := state(t, s)
+	before, _ := storetest.State(t, s)
 	require.Contains(t, []int{0, len(batch)}, before)
 
 	outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
@@ -166,7 +127,7 @@ func dieAt(t *testing.T, step int) {
 	for _, o := range outcomes {
 		require.Equal(t, before == len(batch), o == app.Repeat)
 	}
-	after, entries := state(t, s)
+	after, entries := storetest.State(t, s)
 	assert.Equal(t, len(batch), after)
 	assert.Equal(t, 5, entries)
 	_, err = s.Terminal(t.Context(), "acme-s1-1")
@@ -197,49 +158,24 @@ func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
 	known, err := s.Known(t.Context(), "acme", ids)
 	require.NoError(t, err)
 	assert.Len(t, known, len(told), "every event that was reported stored")
-	events, entries := state(t, s)
+	events, entries := storetest.State(t, s)
 	assert.Equal(t, events, entries)
 	t.Logf("%d sales reported, %d stored", len(told), events)
 }
 
-func TestAnErrorAtAnyStepLeavesNothing(t *testing.T) {
+// stepped lets a test act at every step of a commit.
+type stepped struct{ *Store }
+
+func (s stepped) OnStep(do func(name string) error) { s.step = do }
+
+func TestWhateverHappensAtAStepEverythingIsStoredOnce(t *testing.T) {
 	t.Parallel()
-	batch := everything()
-	for step := 1; ; step++ {
+	storetest.RunFaults(t, func(t *testing.T) storetest.Steps {
 		s, err := Open(t.Context(), t.TempDir(), clockwork.NewRealClock())
 		require.NoError(t, err)
-		_, err = s.Provision(t.Context(), "acme")
-		require.NoError(t, err)
-		broken, steps, last := errors.New("the disk is full"), 0, ""
-		s.step = func(name string) error {
-			last = name
-			if steps++; steps == step {
-				return broken
-			}
-			return nil
-		}
-		_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
-		s.step = func(string) error { return nil }
-		events, _ := state(t, s)
-		if err == nil {
-			require.Equal(t, len(batch), events)
-			require.Greater(t, step, 15)
-			require.NoError(t, s.Close())
-			return
-		}
-		require.ErrorIs(t, err, app.ErrUnavailable)
-		if last == "committed" { // the reply was lost, the commit was not
-			require.Equal(t, len(batch), events)
-		} else {
-			require.Zero(t, events, "failed at step %d, %s", step, last)
-		}
-		outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
-		require.NoError(t, err)
-		require.Len(t, outcomes, len(batch))
-		events, _ = state(t, s)
-		require.Equal(t, len(batch), events)
-		require.NoError(t, s.Close())
-	}
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return stepped{s}
+	})
 }
 
 func must(err error) {

@@ -14,14 +14,10 @@ import (
 // one. A damaged file counts as passing: the event is whole, and it must not end in quarantine
 // because a disk is dying. Errors of the port pass as they are.
 func classify(err error) error {
-	var visited *visitorError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &visited):
-		return err
-	case errors.Is(err, app.ErrUnavailable), errors.Is(err, app.ErrRefused), errors.Is(err, app.ErrNotFound),
-		errors.Is(err, app.ErrDamaged), errors.Is(err, app.ErrTooWide), errors.Is(err, app.ErrUnknownTenant), errors.Is(err, app.ErrMoved):
+	case app.Classified(err):
 		return err
 	}
 	var failure *sqlite.Error
@@ -32,25 +28,4 @@ func classify(err error) error {
 		}
 	}
 	return fmt.Errorf("%w: %w", app.ErrUnavailable, err)
-}
-
-// damaged says that what is stored cannot be read.
-func damaged(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", app.ErrDamaged, err)
-}
-
-// visitorError carries an error of a caller's function through unchanged.
-type visitorError struct{ err error }
-
-func (e *visitorError) Error() string { return e.err.Error() }
-func (e *visitorError) Unwrap() error { return e.err }
-
-func visited(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &visitorError{err}
 }

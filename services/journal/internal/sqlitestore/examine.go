@@ -255,7 +255,7 @@ func discrepancies(ctx context.Context, q querier, tenant, where string, args ..
 			return err
 		}
 		d.OpenedAt, d.ChangedAt, d.ResolvedAt = fromMicros(opened), fromMicros(changed), fromMicros(resolved)
-		return damaged(json.Unmarshal(finding, &d.Finding))
+		return app.Damaged(json.Unmarshal(finding, &d.Finding))
 	}, `SELECT id, store_code, terminal_no, occurrence, state, finding, opened_at, changed_at, resolved_at, resolved_by, resolution FROM discrepancies`+where, args...)
 	return out, err
 }

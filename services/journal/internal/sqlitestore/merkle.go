@@ -244,7 +244,7 @@ func (s *Store) EachLeaf(ctx context.Context, tenant string, begin, end uint64, 
 		copy(l.Link[:], hash)
 		copy(link[:], stored)
 		l.Stream = streams[stream]
-		return visited(visit(l, link))
+		return app.Visited(visit(l, link))
 	}, eachLeaf, begin, end)
 }
 
@@ -266,7 +266,7 @@ func (s *Store) Logged(ctx context.Context, tenant string, begin, end uint64, vi
 			return err
 		}
 		stored.Stream = stream
-		return visited(visit(index, stored))
+		return app.Visited(visit(index, stored))
 	}, logged, begin, end)
 }
 

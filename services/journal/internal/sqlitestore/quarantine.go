@@ -164,7 +164,7 @@ func scanItem(rows *sql.Rows) (*journal.Quarantined, error) {
 		return nil, err
 	}
 	if len(hash) != len(q.ContentHash) {
-		return nil, damaged(errors.New("content hash of the wrong length"))
+		return nil, app.Damaged(errors.New("content hash of the wrong length"))
 	}
 	copy(q.ContentHash[:], hash)
 	q.Stream.TenantID = q.TenantID

@@ -80,7 +80,7 @@ func contents[T any](ctx context.Context, q querier, query string, args ...any) 
 		}
 		v := new(T)
 		out = append(out, v)
-		return damaged(json.Unmarshal(content, v))
+		return app.Damaged(json.Unmarshal(content, v))
 	}, query, args...)
 	return out, err
 }

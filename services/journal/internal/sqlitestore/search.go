@@ -311,5 +311,5 @@ func scanListed(rows *sql.Rows, tenant string) (*journal.Listed, error) {
 	}
 	copy(l.Hash[:], hash)
 	l.Amount, err = journal.Join(whole, rest)
-	return l, damaged(err)
+	return l, app.Damaged(err)
 }

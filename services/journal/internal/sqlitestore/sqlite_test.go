@@ -17,6 +17,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
 
@@ -57,7 +58,7 @@ func TestASecondProcessIsRefusedWithAClearMessage(t *testing.T) {
 
 func TestWhatIsStoredCanNeitherBeChangedNorRemovedNorReplaced(t *testing.T) {
 	s, dir := newStore(t)
-	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, everything()...))
+	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	db, err := sql.Open("sqlite", filepath.Join(dir, "acme.db"))
@@ -100,7 +101,7 @@ func TestWhoeverGetsRoundTheTriggersIsFound(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			s, dir := newStore(t)
-			_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, everything()...))
+			_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 			var drop []string

@@ -43,7 +43,7 @@ func (s *Store) Walk(ctx context.Context, tenant string, w app.Walker) error {
 			return err
 		}
 		for i, state := range states {
-			if err := visited(w.Stream(state)); err != nil {
+			if err := app.Visited(w.Stream(state)); err != nil {
 				return err
 			}
 			if err := walkChain(ctx, tx, tenant, state, ids[i], w); err != nil {
@@ -61,7 +61,7 @@ func walkChain(ctx context.Context, tx *sql.Tx, tenant string, state journal.Str
 			return err
 		}
 		stored.Stream = state.Stream.ID()
-		return visited(w.Link(stored))
+		return app.Visited(w.Link(stored))
 	}, links, id)
 }
 
@@ -91,7 +91,7 @@ func scanStored(rows *sql.Rows, tenant string, before ...any) (*journal.Stored, 
 	e.BusinessDate, e.GenerateDateTime, e.JournalText = date.String, generated.String, text.String
 	s.Entry, s.Generated = e, time.UnixMicro(instant.Int64).UTC()
 	e.Amount, err = journal.Join(whole.Int64, rest.Int64)
-	return s, damaged(err)
+	return s, app.Damaged(err)
 }
 
 // strays finds what no link covers: rows that somebody put in, and events whose stream is gone.
@@ -109,7 +109,7 @@ func strays(ctx context.Context, tx *sql.Tx, w app.Walker) error {
 			if err := rows.Scan(&id); err != nil {
 				return err
 			}
-			return visited(w.Stray(table, id))
+			return app.Visited(w.Stray(table, id))
 		}, fmt.Sprintf(`SELECT t.id FROM %s t WHERE NOT EXISTS (SELECT 1 FROM %s) LIMIT 100`, table, covers[table]))
 		if err != nil {
 			return err

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		cases map[string]func(t *testing.T, s app.Store)
 	}{
 		{"recorder", recorderCases},
+		{"limits", limitCases},
 		{"reader", readerCases},
 		{"quarantine", quarantineCases},
 		{"log", logCases},
