@@ -1,14 +1,18 @@
 package mongostore
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -132,6 +136,9 @@ func (w *wire) connection(c net.Conn) {
 			}
 			continue
 		}
+		if fate == "delay" {
+			time.Sleep(delay)
+		}
 		if _, err := s.Write(request); err != nil {
 			return
 		}
@@ -139,11 +146,17 @@ func (w *wire) connection(c net.Conn) {
 		if err != nil || fate == "reply" {
 			return
 		}
+		if fault, ok := afterthoughts[fate]; ok {
+			reply = answer(request, fault)
+		}
 		if _, err := c.Write(reply); err != nil {
 			return
 		}
 	}
 }
+
+// delay is longer than the caller's patience.
+const delay, patience = 25 * time.Millisecond, 15 * time.Millisecond
 
 // faults are answers of a server in trouble, which has done nothing.
 var faults = map[string]bson.D{
@@ -154,6 +167,20 @@ var faults = map[string]bson.D{
 	"interrupted":         failure(11601, "Interrupted"),
 	"out of time":         failure(codeMaxTimeExpired, "MaxTimeMSExpired"),
 	"not allowed":         failure(13, "Unauthorized"),
+}
+
+// afterthoughts are answers of a server that has done what was asked, and then was in trouble.
+var afterthoughts = map[string]bson.D{
+	"done, then a step-down":   failure(11602, "InterruptedDueToReplStateChange", "RetryableWriteError"),
+	"done, outcome unknown":    failure(91, "ShutdownInProgress", labelUnknownCommit, "RetryableWriteError"),
+	"done, then out of time":   failure(codeMaxTimeExpired, "MaxTimeMSExpired", labelUnknownCommit),
+	"done, majority not known": concern(64, "WriteConcernFailed"),
+	"done, majority too slow":  concern(codeMaxTimeExpired, "MaxTimeMSExpired"),
+}
+
+// concern is the answer to a command that was carried out and of which no majority is known to have it.
+func concern(code int32, name string) bson.D {
+	return bson.D{{Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{{Key: "code", Value: code}, {Key: "codeName", Value: name}, {Key: "errmsg", Value: name}}}}
 }
 
 func failure(code int32, name string, labels ...string) bson.D {
@@ -174,13 +201,19 @@ func answer(request []byte, body bson.D) []byte {
 }
 
 func TestWhateverTheServerAnswersEverythingIsStoredOnce(t *testing.T) {
-	for fault := range faults {
+	for _, fault := range slices.Concat(slices.Collect(maps.Keys(faults)), slices.Collect(maps.Keys(afterthoughts)), []string{"delay"}) {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			s, w := cutStore(t)
+			commits := 0
 			for cut := 1; ; cut++ {
-				if _, more := cutAt(t, s, w, cut, fault); !more {
+				command, more := cutAt(t, s, w, cut, fault)
+				if command == "commitTransaction" {
+					commits++
+				}
+				if !more {
 					require.Greater(t, cut, 10)
+					require.Positive(t, commits, "the commit itself is one of them")
 					return
 				}
 			}
@@ -257,10 +290,17 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 	require.NoError(t, s.registerTerminals(t.Context(), "acme", tilltest.Records(t, batch...)))
 
 	w.arm(cut, lost)
-	outcomes, err := s.Commit(t.Context(), "acme", tilltest.Records(t, batch...))
+	ctx, cancel := t.Context(), context.CancelFunc(func() {})
+	if lost == "delay" {
+		ctx, cancel = context.WithTimeout(ctx, patience)
+	}
+	outcomes, err := s.Commit(ctx, "acme", tilltest.Records(t, batch...))
+	cancel()
 	_, command = w.disarm()
 	if err != nil {
 		require.ErrorIs(t, err, app.ErrUnavailable)
+		events, _ := storetest.State(t, s)
+		require.Contains(t, []int{0, len(batch)}, events, "%s lost at %d, %s", lost, cut, command)
 	} else {
 		for _, o := range outcomes {
 			assert.Equal(t, app.Stored, o, "%s lost at %d, %s", lost, cut, command)
