@@ -92,8 +92,8 @@ func (e *Error) WithFields(fields ...Field) *Error {
 // After says when to try again.
 func (e *Error) After(d time.Duration) *Error { e.RetryAfter = d; return e }
 
-// document is the wire form.
-type document struct {
+// Body is the wire form.
+type Body struct {
 	Type   string  `json:"type"`
 	Title  string  `json:"title"`
 	Status int     `json:"status"`
@@ -106,7 +106,7 @@ type document struct {
 
 // Document is the JSON of e; traceID may be empty.
 func (e *Error) Document(traceID string) []byte {
-	b, err := json.Marshal(document{
+	b, err := json.Marshal(Body{
 		Type: e.Kind.Type(), Title: e.Kind.Title, Status: e.Kind.Status, Code: e.Kind.Code,
 		Detail: e.Detail, Hint: e.Hint, Errors: e.Fields, Trace: traceID,
 	})

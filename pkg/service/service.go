@@ -87,6 +87,9 @@ func run(ctx context.Context, name string, cfg Checker, settings *Settings, wire
 	s.OnStop(stopTracing)
 	s.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.Engine = web.New(name, log, s.Metrics)
+	if len(settings.CORSOrigins) > 0 {
+		s.Engine.Use(web.CORS(settings.CORSOrigins))
+	}
 	s.healthRoutes()
 	if err := s.connect(ctx); err != nil {
 		return errors.Join(err, s.close())
@@ -171,7 +174,7 @@ func (s *Service) sidecarAnswers(ctx context.Context) error {
 }
 
 func (s *Service) healthRoutes() {
-	s.Engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "alive", "service": s.Name}) })
+	s.Engine.GET("/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, Health{"alive", s.Name}) })
 	s.Engine.GET("/readyz", s.readyz)
 	s.Engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{})))
 }
@@ -181,7 +184,7 @@ func (s *Service) healthRoutes() {
 func (s *Service) readyz(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
 	defer cancel()
-	status, checks := http.StatusOK, gin.H{}
+	status, checks := http.StatusOK, map[string]string{}
 	if s.stopping.Load() {
 		status, checks["stopping"] = http.StatusServiceUnavailable, "the service is stopping"
 	}
@@ -192,7 +195,7 @@ func (s *Service) readyz(c *gin.Context) {
 			s.Log.Debug("not ready", zap.String("check", ch.name), zap.Error(err))
 		}
 	}
-	c.JSON(status, gin.H{"ready": status == http.StatusOK, "checks": checks})
+	c.JSON(status, Readiness{status == http.StatusOK, checks})
 }
 
 func (s *Service) serve(ctx context.Context) error {

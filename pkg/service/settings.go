@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/tillroll/tillroll/pkg/web"
 )
 
 // Settings that every service has. They come from the environment; the names without TILLROLL_ are
@@ -22,6 +24,7 @@ type Settings struct {
 	PubSub        string        `env:"TILLROLL_PUBSUB" envDefault:"pubsub"`
 	SecretStore   string        `env:"TILLROLL_SECRETSTORE" envDefault:"secretstore"`
 	StateWriters  int           `env:"TILLROLL_STATE_WRITERS" envDefault:"0"` // at once; 0: any number. SQLite: 1
+	CORSOrigins   []string      `env:"TILLROLL_CORS_ORIGINS"`                 // of pages that may call from a browser, comma-separated; empty: none
 	TraceEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
@@ -63,6 +66,11 @@ func (s *Settings) Check() []Finding {
 	}
 	if s.StateWriters < 0 {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_STATE_WRITERS is %d", s.StateWriters), "Use 1 for a SQLite state store, 0 (any number at once) for a server database."})
+	}
+	for _, origin := range s.CORSOrigins {
+		if err := web.CheckOrigin(origin); err != nil {
+			f = append(f, Finding{"TILLROLL_CORS_ORIGINS: " + err.Error(), "List the origins of the pages that may call this service from a browser, with commas between them; leave it empty if there are none."})
+		}
 	}
 	if s.StopGrace < time.Second {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_STOP_GRACE is %s", s.StopGrace), "Requests under way need at least 1s to finish."})

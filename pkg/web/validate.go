@@ -24,6 +24,9 @@ func newValidator() *validator.Validate {
 				return name
 			}
 		}
+		if f.Anonymous {
+			return embedded
+		}
 		return f.Name
 	})
 	register(v, "code", func(fl validator.FieldLevel) bool { return identity.ValidCode(fl.Field().String()) })
@@ -41,6 +44,9 @@ func newValidator() *validator.Validate {
 	register(v, "dabove", compare(func(cmp int) bool { return cmp > 0 }))
 	return v
 }
+
+// embedded stands in the validator's paths for a struct whose fields the client sees as the outer one's.
+const embedded = "<embedded>"
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
@@ -71,6 +77,7 @@ func broken(rules validator.ValidationErrors) error {
 		if !found {
 			name = r.Field()
 		}
+		name = strings.ReplaceAll(name, embedded+".", "")
 		fields[i] = problem.Field{Name: name, Rule: r.Tag(), Message: explain(r)}
 	}
 	return problem.Invalid.New("%s: %s", fields[0].Name, fields[0].Message).WithFields(fields...)

@@ -43,6 +43,8 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 		Box: box, Store: store, Catalogue: catalogue, Sender: publisher, Clock: clock, NewID: outbox.NewID,
 		Receipts: cfg.receipts(), Patience: cfg.SnapshotWait, Log: s.Log, Tracer: otel.Tracer(s.Name),
 	})
-	httpapi.New(useCases, verifier, cfg.AppToken, s.Log).Mount(s.Engine)
+	api := httpapi.New(useCases, verifier, cfg.AppToken, s.Log)
+	api.Mount(s.Engine)
+	s.Describe(httpapi.Info, api.Endpoints())
 	return nil
 }

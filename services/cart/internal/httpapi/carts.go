@@ -38,6 +38,14 @@ type (
 	noRequest struct{}
 )
 
+// openCartsQuery are the query parameters of the list of carts.
+type openCartsQuery struct {
+	Status string `form:"status" validate:"omitempty,oneof=open"`
+	page
+}
+
+var firstOpenCarts = openCartsQuery{page: firstPage}
+
 func (a *API) createCart(c *gin.Context) (any, error) {
 	body := createRequest{TransactionType: event.TypeSale}
 	command, err := commandOf(c, &body)
@@ -62,10 +70,7 @@ func (a *API) getCart(c *gin.Context) (any, error) {
 
 // listCarts lists the terminal's open carts; there is no list of those that have ended.
 func (a *API) listCarts(c *gin.Context) (any, error) {
-	q := struct {
-		Status string `form:"status" validate:"omitempty,oneof=open"`
-		page
-	}{page: firstPage}
+	q := firstOpenCarts
 	if err := web.Query(c, &q); err != nil {
 		return nil, err
 	}

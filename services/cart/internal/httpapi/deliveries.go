@@ -22,12 +22,16 @@ type deliveriesAnswer struct {
 	Summary outbox.Summary    `json:"summary"`
 }
 
+type deliveriesQuery struct {
+	Status string `form:"status" validate:"omitempty,oneof=pending published received parked failed"`
+	From   uint64 `form:"from" validate:"min=1"` // a sequence
+	Limit  int    `form:"limit" validate:"min=1,max=100"`
+}
+
+var firstDeliveries = deliveriesQuery{From: 1, Limit: firstPage.Limit}
+
 func (a *API) listDeliveries(c *gin.Context) (any, error) {
-	q := struct {
-		Status string `form:"status" validate:"omitempty,oneof=pending published received parked failed"`
-		From   uint64 `form:"from" validate:"min=1"`
-		Limit  int    `form:"limit" validate:"min=1,max=100"`
-	}{From: 1, Limit: firstPage.Limit}
+	q := firstDeliveries
 	if err := web.Query(c, &q); err != nil {
 		return nil, err
 	}

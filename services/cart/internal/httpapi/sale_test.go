@@ -145,6 +145,7 @@ func TestBadRequestsAreExplained(t *testing.T) {
 		"not JSON":             {http.MethodPost, c + "/payments", `[{]`, 100000, ""},
 		"status of a list":     {http.MethodGet, "/api/v1/carts?status=completed", ``, 300001, "status"},
 		"a page too long":      {http.MethodGet, "/api/v1/carts?limit=101", ``, 300001, "limit"},
+		"a page of sales":      {http.MethodGet, list + "?limit=101", ``, 300001, "limit"},
 		"a date":               {http.MethodGet, list + "?businessDate=2026-03-29", ``, 300001, "businessDate"},
 		"types":                {http.MethodGet, list + "?transactionType=sales", ``, 300001, "transactionType"},
 		"sort":                 {http.MethodGet, list + "?sort=amount:asc", ``, 300001, "sort"},

@@ -22,8 +22,10 @@ type transactionQuery struct {
 	page
 }
 
+var firstTransactions = transactionQuery{page: firstPage}
+
 func (a *API) listTransactions(c *gin.Context) (any, error) {
-	q := transactionQuery{page: firstPage}
+	q := firstTransactions
 	if err := web.Query(c, &q); err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ func main() {
 		}
 		api := httpapi.API{App: journal, Gate: auth.NewGate(verifier, journal.Terminals.CheckKey), AppToken: cfg.AppToken, Log: s.Log}
 		api.Mount(s.Engine)
+		s.Describe(httpapi.Info, api.Endpoints())
 		return nil
 	})
 }

@@ -44,5 +44,6 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 	s.Go("wanted tenants", useCases.ResendTenants)
 	api := &httpapi.API{App: useCases, Log: s.Log, Keys: keys.public}
 	api.Mount(s.Engine, keys.verifier, cfg.AppToken)
+	s.Describe(httpapi.Info, api.Endpoints())
 	return nil
 }

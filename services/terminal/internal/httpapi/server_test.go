@@ -32,6 +32,7 @@ const appToken = "the-sidecar"
 type server struct {
 	*apptest.World
 	t      *testing.T
+	api    *API
 	engine *gin.Engine
 	users  *auth.Issuer
 }
@@ -56,7 +57,7 @@ func serve(t *testing.T, w *apptest.World) *server {
 	engine := web.New("terminal", zap.NewNop(), prometheus.NewRegistry())
 	api := &API{App: w.App, Log: zap.NewNop(), Keys: func(context.Context) (jose.JSONWebKeySet, error) { return auth.PublicSet(w.Key), nil }}
 	api.Mount(engine, verifier, appToken)
-	return &server{World: w, t: t, engine: engine, users: users}
+	return &server{World: w, t: t, api: api, engine: engine, users: users}
 }
 
 func bearer(token string) credential {
@@ -102,6 +103,7 @@ func (s *server) call(method, path string, who credential, body any) answer {
 	s.engine.ServeHTTP(w, r)
 	a := answer{t: s.t, status: w.Code, header: w.Header(), raw: w.Body.String()}
 	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
+	s.checkDocumented(r, text, a)
 	return a
 }
 

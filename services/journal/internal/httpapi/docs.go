@@ -1,0 +1,156 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/tillroll/tillroll/pkg/openapi"
+	"github.com/tillroll/tillroll/pkg/problem"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// Info of the service's description.
+var Info = openapi.Info{
+	Title:       "Tillroll journal",
+	Description: "The electronic journal: what happened at the tills, searchable, and provably unchanged. Everything that can go wrong is at [/problems](/problems).",
+	PathParams: map[string]openapi.Param{
+		"journal":     {Doc: "The entry's `journalId`: the id of its event."},
+		"order":       {Doc: "The order's id: the cart's."},
+		"item":        {Doc: "The id of a quarantined event."},
+		"discrepancy": {Doc: "The id of a discrepancy."},
+		"app":         {Doc: "The application whose sidecar gave the event up."},
+	},
+}
+
+// Endpoints describes every route that Mount serves.
+func (a *API) Endpoints() []openapi.Endpoint {
+	var routes []openapi.Route
+	for _, r := range a.Routes() {
+		routes = append(routes, openapi.Route{Method: r.Method, Path: Prefix + r.Path, Roles: r.Roles, Status: r.status})
+	}
+	operations := map[string]openapi.Operation{}
+	for key, o := range Operations {
+		operations[key] = o
+	}
+	add := func(path, topic string) {
+		r := openapi.Route{Method: http.MethodPost, Path: Prefix + path, Access: openapi.Sidecar}
+		routes, operations[r.Key()] = append(routes, r), openapi.Delivery(topic)
+	}
+	for _, s := range Subscriptions {
+		add(s.Path, s.Topic)
+	}
+	add(DeadLetters, "dead-letter topics")
+	return openapi.Describe(routes, operations)
+}
+
+// Query parameters, as the handlers read them with params.
+var (
+	number = openapi.Schema{"type": "integer"}
+	date   = openapi.Schema{"type": "string", "pattern": "^[0-9]{8}$", "examples": []string{"20260329"}}
+	day    = openapi.Schema{"type": "string", "format": "date"}
+	amount = openapi.Schema{"type": "number"}
+
+	pages = []openapi.Param{
+		{Name: "skip", Doc: "How many to leave out.", Schema: openapi.Schema{"type": "integer", "minimum": 0, "maximum": maxSkip, "default": 0}},
+		{Name: "limit", Doc: "How many to answer at most.", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": maxLimit}},
+	}
+	searchOfTerminal = append([]openapi.Param{
+		{Name: "transactionType", Doc: "Codes and categories with commas, such as `sales,401`."},
+		{Name: "businessDateFrom", Doc: "YYYYMMDD.", Schema: date}, {Name: "businessDateTo", Doc: "YYYYMMDD, included.", Schema: date},
+		{Name: "generateDateFrom", Doc: "YYYY-MM-DD in the store's time zone.", Schema: day}, {Name: "generateDateTo", Doc: "YYYY-MM-DD, included.", Schema: day},
+		{Name: "timeZone", Doc: "An IANA time zone for generateDate, instead of the store's."},
+		{Name: "receiptNoFrom", Schema: number}, {Name: "receiptNoTo", Schema: number},
+		{Name: "transactionNoFrom", Schema: number}, {Name: "transactionNoTo", Schema: number},
+		{Name: "amountFrom", Schema: amount}, {Name: "amountTo", Schema: amount},
+		{Name: "staffId", Doc: "Exactly."},
+		{Name: "keyword", Doc: "Words that the journal text holds."},
+		{Name: "sort", Doc: "`field:asc` or `field:desc`, several with commas."},
+		{Name: "cursor", Doc: "The `nextCursor` of the page before; without skip."},
+	}, pages...)
+	search = append([]openapi.Param{{Name: "terminalNo", Doc: "Numbers and ranges, such as `1-5,9`."}}, searchOfTerminal...)
+
+	quarantined = append([]openapi.Param{
+		{Name: "state", Schema: choice(journal.QuarantineOpen, quarantineStates)},
+		{Name: "reason", Schema: choice("", journal.Reasons)},
+	}, pages...)
+	discrepancies = append([]openapi.Param{
+		{Name: "state", Schema: choice(journal.DiscrepancyOpen, append([]journal.DiscrepancyState{anyState}, journal.DiscrepancyStates...))},
+		{Name: "kind", Schema: choice("", journal.KindNames)},
+		{Name: "businessDate", Schema: date},
+	}, pages...)
+)
+
+// choice is one of a few words.
+func choice[T ~string](fallback T, allowed []T) openapi.Schema {
+	s := openapi.Schema{"type": "string", "enum": allowed}
+	if fallback != "" {
+		s["default"] = fallback
+	}
+	return s
+}
+
+// inTenant are the problems of whatever reads a tenant's journal.
+func inTenant(more ...*problem.Kind) []*problem.Kind {
+	return append(more, app.TenantUnknown, app.EntryDamaged)
+}
+
+var (
+	searching = openapi.Operation{
+		Tag: "journal", Summary: "Search the journal", Params: search, Answer: JournalListResponse{}, Problems: inTenant(app.BadSearch, app.SearchTooWide),
+	}
+	searchingTerminal = openapi.Operation{
+		Tag: "journal", Summary: "Search a terminal's journal", Params: searchOfTerminal, Answer: JournalListResponse{}, Problems: inTenant(app.BadSearch, app.SearchTooWide),
+	}
+	showing          = openapi.Operation{Tag: "journal", Summary: "Show an entry", Answer: JournalResponse{}, Problems: inTenant(app.EntryNotFound)}
+	listingDoubts    = openapi.Operation{Tag: "discrepancies", Summary: "List what is wrong with what is stored", Params: discrepancies, Answer: ListResponse[DiscrepancyResponse]{}, Problems: inTenant(app.BadSearch)}
+	listingRefused   = openapi.Operation{Tag: "quarantine", Summary: "List quarantined events", Params: quarantined, Answer: ListResponse[QuarantineResponse]{}, Problems: inTenant(app.BadSearch)}
+	showingRefused   = openapi.Operation{Tag: "quarantine", Summary: "Show a quarantined event as it came", Answer: QuarantineResponse{}, Problems: inTenant(app.QuarantineNotFound)}
+	replayingRefused = openapi.Operation{
+		Tag: "quarantine", Summary: "Try to store a quarantined event again", Answer: QuarantineResponse{},
+		Problems: inTenant(app.QuarantineNotFound, app.QuarantineClosed, app.ReplayRefused),
+	}
+	discardingRefused = openapi.Operation{
+		Tag: "quarantine", Summary: "Give a quarantined event up, with a reason", Body: DiscardRequest{}, Answer: QuarantineResponse{},
+		Problems: inTenant(app.QuarantineNotFound, app.QuarantineClosed),
+	}
+)
+
+// Operations says of each route what its row in the table of routes does not.
+var Operations = map[string]openapi.Operation{
+	"POST /api/v1/tenants": {Tag: "tenants", Summary: "Make a tenant's journal", Details: "Repeatable: `created` is false when it was there.", Body: CreateTenantRequest{}, Answer: TenantResponse{}},
+
+	"GET /api/v1/tenants/:tenant/journals":                                      searching,
+	"GET /api/v1/tenants/:tenant/stores/:store/journals":                        searching,
+	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/journals":          searchingTerminal,
+	"GET /api/v1/tenants/:tenant/journals/:journal":                             showing,
+	"GET /api/v1/tenants/:tenant/stores/:store/journals/:journal":               showing,
+	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/journals/:journal": showing,
+	"GET /api/v1/tenants/:tenant/orders/:order/timeline":                        {Tag: "journal", Summary: "Everything about one order, from its first event on", Answer: TimelineResponse{}, Problems: inTenant(app.OrderNotFound)},
+
+	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/reconciliation": {
+		Tag: "journal", Summary: "Hold a session's logs against its close",
+		Params: []openapi.Param{{Name: "businessDate", Required: true, Schema: date}, {Name: "openCounter", Required: true, Schema: number}},
+		Answer: ReconciliationResponse{}, Problems: inTenant(app.BadSearch, app.SessionNotFound),
+	},
+
+	"GET /api/v1/tenants/:tenant/discrepancies":                             listingDoubts,
+	"GET /api/v1/tenants/:tenant/stores/:store/discrepancies":               listingDoubts,
+	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/discrepancies": listingDoubts,
+	"GET /api/v1/tenants/:tenant/discrepancies/:discrepancy":                {Tag: "discrepancies", Summary: "Show a discrepancy", Answer: DiscrepancyResponse{}, Problems: inTenant(app.DiscrepancyNotFound)},
+	"POST /api/v1/tenants/:tenant/discrepancies/:discrepancy/accept": {
+		Tag: "discrepancies", Summary: "Leave a discrepancy as it is, with a reason", Body: AcceptRequest{}, Answer: DiscrepancyResponse{},
+		Problems: inTenant(app.DiscrepancyNotFound, app.DiscrepancyResolved),
+	},
+
+	"GET /api/v1/tenants/:tenant/streams":      {Tag: "proof", Summary: "How far each terminal's chain and sequences have come", Answer: ListResponse[StreamResponse]{}, Problems: inTenant()},
+	"GET /api/v1/tenants/:tenant/verification": {Tag: "proof", Summary: "Check that nothing was changed", Answer: VerificationResponse{}, Problems: inTenant()},
+
+	"GET /api/v1/tenants/:tenant/quarantine":                listingRefused,
+	"GET /api/v1/tenants/:tenant/quarantine/:item":          showingRefused,
+	"POST /api/v1/tenants/:tenant/quarantine/:item/replay":  replayingRefused,
+	"POST /api/v1/tenants/:tenant/quarantine/:item/discard": discardingRefused,
+	"GET /api/v1/quarantine":                                listingRefused,
+	"GET /api/v1/quarantine/:item":                          showingRefused,
+	"POST /api/v1/quarantine/:item/replay":                  replayingRefused,
+	"POST /api/v1/quarantine/:item/discard":                 discardingRefused,
+}

@@ -1,0 +1,77 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillroll/tillroll/pkg/auth"
+	"github.com/tillroll/tillroll/pkg/openapi"
+	"github.com/tillroll/tillroll/pkg/openapi/openapitest"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
+)
+
+const docs = "services/journal/internal/httpapi/docs.go"
+
+func TestEveryRouteIsDocumented(t *testing.T) {
+	h := newHouse(t)
+	doc := openapi.New(httpapi.Info, h.api.Endpoints())
+	openapitest.Complete(t, doc, h.engine.Routes(), docs)
+	openapitest.Operations(t, doc, httpapi.Operations, docs)
+	openapitest.Valid(t, doc)
+	openapitest.Catalogue(t, doc, app.Catalogue, docs)
+}
+
+var checker struct {
+	sync.Once
+	*openapitest.Checker
+}
+
+// checkDocumented holds every exchange of this package's tests against the document.
+func checkDocumented(t *testing.T, api *httpapi.API, r *http.Request, sent string, a answer) {
+	t.Helper()
+	checker.Do(func() {
+		var err error
+		checker.Checker, err = openapitest.NewChecker(openapi.New(httpapi.Info, api.Endpoints()))
+		require.NoError(t, err)
+	})
+	assert.NoError(t, checker.Check(openapitest.Exchange{
+		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Sent: []byte(sent), Status: a.status, Header: a.header, Body: []byte(a.raw),
+	}), "see "+docs)
+}
+
+// The handlers refuse parameters that they don't know and name those that they know. So every list of
+// parameters can be held against its documentation.
+func TestTheDocumentedParametersAreThoseThatAreRead(t *testing.T) {
+	h := newHouse(t)
+	fill := strings.NewReplacer(":tenant", "acme", ":store", "s1", ":no", "1", ":journal", "x", ":order", "x", ":item", "x", ":discrepancy", "x")
+	for _, e := range h.api.Endpoints() {
+		if e.Method != http.MethodGet || len(e.Params) == 0 {
+			continue
+		}
+		who := h.user(auth.Auditor, "acme")
+		if !slices.Contains(e.Roles, auth.Auditor) {
+			who = h.user(auth.Platform, "")
+		}
+		path := fill.Replace(strings.TrimPrefix(e.Path, httpapi.Prefix))
+		a := h.get(who, path+"?nobody_reads_this=1&businessDate=20260329&openCounter=1")
+		fields, _ := a.body["errors"].([]any)
+		told := ""
+		for _, f := range fields {
+			field, _ := f.(map[string]any)
+			if field["name"] == "nobody_reads_this" {
+				_, told, _ = strings.Cut(fmt.Sprint(field["message"]), "there are ")
+			}
+		}
+		if assert.NotEmpty(t, told, "%s: %s", e.Key(), a.raw) {
+			assert.ElementsMatch(t, strings.Split(told, ", "), openapi.QueryNames(&e), "%s: what the handler reads, and what %s documents", e.Key(), docs)
+		}
+	}
+}
