@@ -46,6 +46,7 @@ func (a *API) Endpoints() []openapi.Endpoint {
 // Query parameters, as the handlers read them with params.
 var (
 	number = openapi.Schema{"type": "integer"}
+	size   = openapi.Schema{"type": "integer", "minimum": 0}
 	date   = openapi.Schema{"type": "string", "pattern": "^[0-9]{8}$", "examples": []string{"20260329"}}
 	day    = openapi.Schema{"type": "string", "format": "date"}
 	amount = openapi.Schema{"type": "number"}
@@ -144,6 +145,35 @@ var Operations = map[string]openapi.Operation{
 
 	"GET /api/v1/tenants/:tenant/streams":      {Tag: "proof", Summary: "How far each terminal's chain and sequences have come", Answer: ListResponse[StreamResponse]{}, Problems: inTenant()},
 	"GET /api/v1/tenants/:tenant/verification": {Tag: "proof", Summary: "Check that nothing was changed", Answer: VerificationResponse{}, Problems: inTenant()},
+
+	"GET /api/v1/tenants/:tenant/journals/:journal/proof": {
+		Tag: "proof", Summary: "Prove that an entry is in the journal", Details: "`tillctl` checks the answer without asking the service anything.",
+		Answer: ProofResponse{}, Problems: inTenant(app.EntryNotFound, app.CheckpointNotFound, app.LogRewritten),
+	},
+	"GET /api/v1/tenants/:tenant/checkpoints": {
+		Tag: "proof", Summary: "List checkpoints, the largest first",
+		Params: []openapi.Param{
+			{Name: "from", Doc: "The smallest size.", Schema: size}, {Name: "to", Doc: "The largest size; 0 is any.", Schema: size},
+			{Name: "limit", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": mostCheckpoints, "default": maxLimit}},
+		},
+		Answer: CheckpointsResponse{}, Problems: inTenant(app.BadSearch),
+	},
+	"GET /api/v1/tenants/:tenant/checkpoints/latest": {Tag: "proof", Summary: "The newest checkpoint", Answer: CheckpointResponse{}, Problems: inTenant(app.CheckpointNotFound, app.LogRewritten)},
+	"GET /api/v1/tenants/:tenant/consistency": {
+		Tag: "proof", Summary: "Prove that the log of one checkpoint is the beginning of another's",
+		Params: []openapi.Param{{Name: "from", Doc: "The size of the earlier checkpoint.", Schema: size}, {Name: "to", Doc: "The size of the later one.", Schema: size}},
+		Answer: ConsistencyResponse{}, Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
+	},
+	"GET /api/v1/tenants/:tenant/export": {
+		Tag: "proof", Summary: "Take the journal away, with its proof", Details: "One JSON document a line, from the event with the index `from` on.",
+		Params: []openapi.Param{
+			{Name: "size", Required: true, Doc: "The size of the checkpoint that the lines are proven by.", Schema: size},
+			{Name: "from", Doc: "The index of the first event.", Schema: size},
+			{Name: "limit", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": exportMost, "default": exportPage}},
+		},
+		Media: "application/jsonl", Answer: "", Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
+	},
+	"GET /api/v1/checkpoint-key": {Tag: "proof", Summary: "The key that verifies checkpoints", Answer: CheckpointKeyResponse{}},
 
 	"GET /api/v1/tenants/:tenant/quarantine":                listingRefused,
 	"GET /api/v1/tenants/:tenant/quarantine/:item":          showingRefused,
