@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/bits"
@@ -39,16 +40,25 @@ type Check struct {
 	keys    Keys
 	header  Header
 	signed  Checkpoint
-	kept    []Checkpoint // those still ahead, by size
+	kept    []expected // those still ahead, by size
 	edge    Edge
 	streams map[string]*chainEnd
 	path    pathCheck
-	proven  uint64 // as many events at the beginning are what a checkpoint says
+	proven  uint64 // as many events at the beginning are what some signed checkpoint says
+	sure    uint64 // the same of what was kept elsewhere
 	fault   *Fault
 	suspect *Fault // the first event behind proven whose proof does not lead to the checkpoint
 	last    Line   // without its texts
 	events  uint64
 	entries uint64
+}
+
+// expected is what somebody knows of the log from elsewhere: a checkpoint, or what a receipt shows of
+// one.
+type expected struct {
+	Checkpoint
+	short string // of the root; "": Root is known
+	kept  bool   // elsewhere, and not in the export
 }
 
 type chainEnd struct {
@@ -78,12 +88,22 @@ func NewCheck(keys Keys, header []byte, kept []string) (*Check, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the checkpoint that was kept elsewhere: %w", err)
 		}
-		c.kept = append(c.kept, k)
+		c.expect(expected{Checkpoint: k, kept: true})
 	}
-	slices.SortStableFunc(c.kept, func(a, b Checkpoint) int { return int(a.Size) - int(b.Size) })
 	c.path = pathCheck{size: c.signed.Size, root: c.signed.Root}
 	c.passKept()
 	return c, nil
+}
+
+// Expect adds what a receipt shows of a checkpoint, before the first line is added.
+func (c *Check) Expect(size uint64, shortRoot string) {
+	c.expect(expected{Checkpoint{Size: size}, shortRoot, true})
+	c.passKept()
+}
+
+func (c *Check) expect(e expected) {
+	c.kept = append(c.kept, e)
+	slices.SortStableFunc(c.kept, func(a, b expected) int { return cmp.Compare(a.Size, b.Size) })
 }
 
 func (c *Check) open(text string) (Checkpoint, error) {
@@ -157,18 +177,9 @@ func (c *Check) examine(l *Line) (problem string, at uint64) {
 		return fmt.Sprintf("it stands there again: event %d is expected", next), l.Index
 	case l.Index >= c.signed.Size:
 		return "it stands behind the last event of the checkpoint", l.Index
-	case l.Stream != c.header.TenantID && !strings.HasPrefix(l.Stream, c.header.TenantID+"-"):
-		return "it belongs to another tenant", l.Index
-	case l.Version > ChainVersion:
-		return fmt.Sprintf("its chain version %d is newer than this program knows", l.Version), l.Index
-	case !formHashIs(l.Content, l.ContentHash):
-		return "the event's content was changed", l.Index
-	case l.Entry == nil && l.EntryHash != (Hash{}):
-		return "its journal entry is missing", l.Index
-	case l.Entry != nil && !formHashIs(l.Entry, l.EntryHash):
-		return "the journal entry was changed", l.Index
-	case l.Link.Hash() != l.Hash:
-		return "its hash does not hold: its id, its place or what it follows was changed", l.Index
+	}
+	if problem := l.examine(c.header.TenantID); problem != "" {
+		return problem, l.Index
 	}
 	end := c.streams[l.Stream]
 	if end == nil {
@@ -181,6 +192,37 @@ func (c *Check) examine(l *Line) (problem string, at uint64) {
 		return "it does not follow from the link before it", l.Index
 	}
 	return "", 0
+}
+
+// Check says what is wrong with an event that stands alone, with the proof that it is in the log of a
+// signed checkpoint; "" when everything is right.
+func (l *Line) Check(signed *Checkpoint) string {
+	if problem := l.examine(signed.Tenant); problem != "" {
+		return problem
+	}
+	if err := CheckInclusion(LeafHash(l.Hash), l.Index, signed.Size, l.Inclusion, signed.Root); err != nil {
+		return "its proof does not lead to the checkpoint"
+	}
+	return ""
+}
+
+// examine says what is wrong with a line by itself.
+func (l *Line) examine(tenant string) string {
+	switch {
+	case l.Stream != tenant && !strings.HasPrefix(l.Stream, tenant+"-"):
+		return "it belongs to another tenant"
+	case l.Version > ChainVersion:
+		return fmt.Sprintf("its chain version %d is newer than this program knows", l.Version)
+	case !formHashIs(l.Content, l.ContentHash):
+		return "the event's content was changed"
+	case l.Entry == nil && l.EntryHash != (Hash{}):
+		return "its journal entry is missing"
+	case l.Entry != nil && !formHashIs(l.Entry, l.EntryHash):
+		return "the journal entry was changed"
+	case l.Link.Hash() != l.Hash:
+		return "its hash does not hold: its id, its place or what it follows was changed"
+	}
+	return ""
 }
 
 func missing(from, next uint64) string {
@@ -222,29 +264,45 @@ func (c *Check) addCheckpoint(raw []byte) {
 	case k.Size != c.edge.size:
 		c.failAt(&Line{}, min(k.Size, c.edge.size), "a checkpoint of %d events stands behind %d", k.Size, c.edge.size)
 	default:
-		c.compare(&k, "a checkpoint in the export")
+		c.compare(expected{Checkpoint: k}, "a checkpoint in the export")
 	}
 }
 
 // passKept holds the checkpoints that are due now against the events so far.
 func (c *Check) passKept() {
 	for len(c.kept) > 0 && c.kept[0].Size <= c.edge.size && c.fault == nil {
-		c.compare(&c.kept[0], "the checkpoint that was kept elsewhere")
+		name := "the checkpoint that was kept elsewhere"
+		if c.kept[0].short != "" {
+			name = "the receipt"
+		}
+		c.compare(c.kept[0], name)
 		c.kept = c.kept[1:]
 	}
 }
 
 // compare holds a checkpoint of the present size against the events so far.
-func (c *Check) compare(k *Checkpoint, name string) {
-	if c.edge.Root() == k.Root {
+func (c *Check) compare(k expected, name string) {
+	root := c.edge.Root()
+	if k.short == "" && root == k.Root || k.short != "" && ShortRoot(root) == k.short {
 		c.proven = k.Size
+		if k.kept {
+			c.sure = k.Size
+		}
 		if c.suspect != nil && c.suspect.Index < c.proven {
 			c.suspect.Problem = "its proof was changed; the event itself is as the checkpoint says"
 		}
 		return
 	}
-	f := &Fault{Index: c.proven, Last: max(k.Size, 1) - 1, Problem: fmt.Sprintf(
-		"%s of %s says otherwise: the history up to event %d was written anew, or changed", name, k.Time.Format("2006-01-02 15:04:05Z"), k.Size)}
+	if !k.Time.IsZero() {
+		name += " of " + k.Time.Format("2006-01-02 15:04:05Z")
+	}
+	// When what was kept disagrees, somebody has the key: what else is signed proves nothing.
+	from := c.proven
+	if k.kept {
+		from = c.sure
+	}
+	f := &Fault{Index: from, Last: max(k.Size, 1) - 1,
+		Problem: fmt.Sprintf("%s says otherwise: what it had of %d events was written anew, or changed", name, k.Size)}
 	if c.suspect != nil && c.suspect.Index >= c.proven {
 		f = c.suspect
 	}
@@ -257,11 +315,11 @@ func (c *Check) Report() *Fault {
 		c.failAt(&Line{}, c.edge.size, "%s: the export ends too early", missing(c.edge.size, c.signed.Size))
 	}
 	if c.fault == nil {
-		c.compare(&c.signed, "the export's own checkpoint")
+		c.compare(expected{Checkpoint: c.signed}, "the export's own checkpoint")
 	}
 	if c.fault == nil && len(c.kept) > 0 {
 		k := c.kept[0]
-		c.failAt(&Line{}, c.edge.size, "%s: the checkpoint that was kept elsewhere is of %d events. The export is older than it, or was cut",
+		c.failAt(&Line{}, c.edge.size, "%s: what was kept elsewhere is of %d events. The export is older than it, or was cut",
 			missing(c.edge.size, k.Size), k.Size)
 	}
 	if c.suspect != nil && (c.fault == nil || c.suspect.Index < c.fault.Index) {

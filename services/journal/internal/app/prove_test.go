@@ -133,7 +133,7 @@ func TestEveryCheckpointIsTheBeginningOfTheNext(t *testing.T) {
 		for _, to := range all[i:] {
 			found, err := b.app.Proof.Consistency(t.Context(), "acme", from.Size, to.Size)
 			require.NoError(t, err)
-			assert.Equal(t, from, found.From)
+			assert.Equal(t, &from, found.From)
 			assert.Equal(t, to, found.To)
 			assert.NoError(t, proof.CheckConsistency(from.Size, to.Size, found.Path, from.Root, to.Root))
 		}
@@ -141,7 +141,7 @@ func TestEveryCheckpointIsTheBeginningOfTheNext(t *testing.T) {
 	newest, err := b.app.Proof.Consistency(t.Context(), "acme", all[0].Size, 0)
 	require.NoError(t, err)
 	assert.Equal(t, all[11], newest.To)
-	for _, sizes := range [][2]uint64{{1, 0}, {all[0].Size, 1}, {all[3].Size, all[2].Size}} {
+	for _, sizes := range [][2]uint64{{all[11].Size + 1, 0}, {all[0].Size, 1}, {all[3].Size, all[2].Size}} {
 		_, err := b.app.Proof.Consistency(t.Context(), "acme", sizes[0], sizes[1])
 		assert.Equal(t, app.CheckpointNotFound, problem.Of(err).Kind)
 	}

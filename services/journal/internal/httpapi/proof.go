@@ -110,11 +110,12 @@ func (a *API) proveEntry(c *gin.Context) (any, error) {
 }
 
 // ConsistencyResponse proves that the log, as one checkpoint has it, is the beginning of what it is by
-// another.
+// another. From is null when none was signed of that size: who kept one knows its root.
 type ConsistencyResponse struct {
-	From  CheckpointResponse `json:"from"`
-	To    CheckpointResponse `json:"to"`
-	Proof []journal.Hash     `json:"proof"`
+	FromSize uint64              `json:"fromSize"`
+	From     *CheckpointResponse `json:"from"`
+	To       CheckpointResponse  `json:"to"`
+	Proof    []journal.Hash      `json:"proof"`
 }
 
 func (a *API) proveConsistency(c *gin.Context) (any, error) {
@@ -127,7 +128,11 @@ func (a *API) proveConsistency(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	response := ConsistencyResponse{checkpointResponse(&found.From), checkpointResponse(&found.To), found.Path}
+	response := ConsistencyResponse{FromSize: from, To: checkpointResponse(&found.To), Proof: found.Path}
+	if found.From != nil {
+		signed := checkpointResponse(found.From)
+		response.From = &signed
+	}
 	if response.Proof == nil {
 		response.Proof = []journal.Hash{}
 	}

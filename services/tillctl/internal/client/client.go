@@ -62,6 +62,13 @@ func (s *Service) As(credential Credential) *Service {
 	return &other
 }
 
+// patient is the same service, waited for however long it works.
+func (s *Service) patient() *Service {
+	other := *s
+	other.http = &http.Client{}
+	return &other
+}
+
 // Base is where the service is.
 func (s *Service) Base() string { return s.base }
 
@@ -121,6 +128,10 @@ func (s *Service) once(ctx context.Context, c call, out any) (status int, err er
 		*c.newToken = token
 	}
 	if out == nil || len(bytes.TrimSpace(raw)) == 0 {
+		return resp.StatusCode, nil
+	}
+	if text, ok := out.(*[]byte); ok { // lines, and not one JSON value
+		*text = raw
 		return resp.StatusCode, nil
 	}
 	if err := json.Unmarshal(raw, out); err != nil {

@@ -43,6 +43,18 @@ type Verification struct {
 		Where string `json:"where"`
 		ID    string `json:"id"`
 	} `json:"strays"`
+	Log struct {
+		Size        uint64 `json:"size"`
+		RootHash    string `json:"rootHash"`
+		Checkpoints int    `json:"checkpoints"` // that were compared
+		FirstBad    *struct {
+			Index     uint64 `json:"index"`
+			LastIndex uint64 `json:"lastIndex"`
+			StreamID  string `json:"streamId"`
+			ChainSeq  uint64 `json:"chainSeq"`
+			Problem   string `json:"problem"`
+		} `json:"firstBad"`
+	} `json:"log"`
 }
 
 // VerifiedStream is what was found in one chain.
@@ -59,7 +71,7 @@ type VerifiedStream struct {
 // Verify lets the journal compute every hash of a tenant anew.
 func (j Journals) Verify(ctx context.Context, tenant string) (Answer[Verification], error) {
 	var v Answer[Verification]
-	return v, j.get(ctx, path("tenants", tenant, "verification"), nil, &v)
+	return v, j.patient().get(ctx, path("tenants", tenant, "verification"), nil, &v)
 }
 
 // Session names one opening of a terminal.

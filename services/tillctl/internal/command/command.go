@@ -48,7 +48,12 @@ type line struct {
 	Search searchVerb `cmd:"" group:"For auditors:" help:"Search the electronic journal."`
 	Show   showVerb   `cmd:"" group:"For auditors:" help:"Show one entry of the journal as the slip of paper that it was."`
 
-	Verify    verifyVerb    `cmd:"" group:"For auditors:" help:"Prove that nothing in a tenant's journal was changed."`
+	Verify     verifyVerb     `cmd:"" group:"For auditors:" help:"Prove that nothing in a tenant's journal was changed."`
+	Checkpoint checkpointVerb `cmd:"" group:"For auditors:" help:"Print a signed checkpoint of the journal, to keep where nobody can change it."`
+	PublicKey  publicKeyVerb  `cmd:"" group:"For auditors:" help:"Print what checkpoints are checked with."`
+	Proof      proofVerb      `cmd:"" group:"For auditors:" help:"Prove that one event is in the journal as it was stored."`
+	Export     exportVerb     `cmd:"" group:"For auditors:" help:"Take a tenant's whole journal away, with its proofs."`
+
 	Reconcile reconcileVerb `cmd:"" group:"For auditors:" help:"Hold the logs of tills against what they said when they were closed."`
 
 	Discrepancies discrepanciesVerb `cmd:"" group:"For auditors:" help:"Show what is wrong with what is stored, and accept what stays so."`
