@@ -195,10 +195,13 @@ func TestAnExportThatWasChangedIsFound(t *testing.T) {
 		change func(string) string
 		says   string
 	}{
-		"a word":      {func(s string) string { return strings.Replace(s, "milk 4", "beer 4", 1) }, "event 4 (e4, link 5 of acme-main-1): the journal entry was changed"},
-		"a line gone": {func(s string) string { l := strings.SplitAfter(s, "\n"); return strings.Join(append(l[:6], l[7:]...), "") }, "event 5: it is missing"},
-		"cut off":     {func(s string) string { return s[:strings.LastIndex(s[:len(s)-1], "\n")+1] }, "event 24: it is missing: the export ends too early"},
-		"rubbish":     {func(s string) string { return s + "{}\n" }, "event 25: the line cannot be read"},
+		"a word": {func(s string) string { return strings.Replace(s, "milk 4", "beer 4", 1) }, "event 4 (e4, link 5 of acme-main-1): the journal entry was changed"},
+		"a line gone": {func(s string) string {
+			l := strings.SplitAfter(s, "\n")
+			return strings.Join(append(l[:6], l[7:]...), "")
+		}, "event 5: it is missing"},
+		"cut off": {func(s string) string { return s[:strings.LastIndex(s[:len(s)-1], "\n")+1] }, "event 24: it is missing: the export ends too early"},
+		"rubbish": {func(s string) string { return s + "{}\n" }, "event 25: the line cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
