@@ -68,6 +68,7 @@ const (
 	OpenClose = "log_open_close"
 	Event     = "log_event"
 	Snapshot  = "log_snapshot"
+	Direct    = "log_direct"
 	Journal   = "journal"
 	Heads     = "chain_heads"
 	Copies    = "copies"
@@ -98,7 +99,7 @@ const Version = "schema_version"
 // rightly so: two events may share a timestamp.
 //
 // place ends the indexes by which lists are ordered, so that no two entries are equal.
-var Tenant = Schema{Kind: "journal", Version: 1, Collections: []Collection{
+var Tenant = Schema{Kind: "journal", Version: 2, Collections: []Collection{
 	{Name: IDs, Access: Append, Shard: ByID, Indexes: []Index{On("stream", "chain_seq")}},
 	{Name: Tran, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
@@ -118,6 +119,7 @@ var Tenant = Schema{Kind: "journal", Version: 1, Collections: []Collection{
 		On("store_code", "terminal_no", "producer", "sequence"), On("occurred_at"), On("shard_key"),
 	}},
 	{Name: Snapshot, Access: Append, Shard: ByTill, Indexes: []Index{On("kind", "code", "version"), On("shard_key")}},
+	{Name: Direct, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{On("shard_key")}},
 	{Name: Journal, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "transaction_type", "generate_date_time"),
 		On("tenant_id", "store_code", "business_date"),

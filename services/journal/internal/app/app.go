@@ -1,5 +1,5 @@
 // Package app is what the journal service does, one use case a file: take events in (ingest.go),
-// tell their publishers (status.go), keep and replay what could not be stored (quarantine.go,
+// tell their publishers (status.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
 // prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
@@ -48,6 +48,7 @@ type App struct {
 	Terminals  *Terminals
 
 	Discrepancies *Discrepancies
+	Direct        *Direct
 
 	committer *committer
 	reporter  *reporter
@@ -88,6 +89,7 @@ func New(c Config) *App {
 	a.Sessions = &Sessions{store: c.Store}
 	a.Proof = newProof(c, a.keeper)
 	a.Terminals = &Terminals{store: c.Store}
+	a.Direct = &Direct{store: c.Store, committer: a.committer, examiner: a.examiner, clock: c.Clock, metrics: m}
 	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
 	return a
 }

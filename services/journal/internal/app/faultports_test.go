@@ -105,6 +105,13 @@ func (x *faultedStore) Depth(p0 context.Context) (r0 int, r1 error) {
 	return r0, r1
 }
 
+func (x *faultedStore) Direct(p0 context.Context, p1 string, p2 string) (r0 *journal.Direct, r1 error) {
+	if lost := x.f.at("Store.Direct", func() { r0, r1 = x.Store.Direct(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Direct), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Discrepancies(p0 context.Context, p1 string, p2 app.DiscrepancyQuery) (r0 []*journal.Discrepancy, r1 int, r2 error) {
 	if lost := x.f.at("Store.Discrepancies", func() { r0, r1, r2 = x.Store.Discrepancies(p0, p1, p2) }); lost != nil {
 		return *new([]*journal.Discrepancy), *new(int), lost

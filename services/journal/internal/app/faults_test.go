@@ -271,6 +271,17 @@ func (b *faultBench) beside() {
 	require.NoError(b.t, err)
 }
 
+// examined holds what was stored against the rules.
+func (b *faultBench) examined() {
+	b.t.Helper()
+	b.insist(func() error {
+		return errors.Join(app.SearchUnexamined(b.t.Context(), b.app), b.app.Examine(b.t.Context()))
+	})
+	streams, err := b.store.Unexamined(b.t.Context(), "acme", b.clock.Now())
+	require.NoError(b.t, err)
+	require.Empty(b.t, streams, "everything was looked at")
+}
+
 // insist is a person who repeats a request until it is answered with something that is not a
 // passing fault.
 func (b *faultBench) insist(act func() error) {
@@ -364,6 +375,8 @@ func (b *faultBench) play() {
 		}
 		b.beside()
 	}
+
+	b.examined()
 
 	// When the dust has settled everything is there once.
 	require.Empty(b.t, b.items("acme", journal.QuarantineOpen, journal.UnknownTenant))
@@ -459,9 +472,10 @@ var beyond = []string{
 	"Store.Close", "Store.Ping", "Store.Depth", "Store.Items",
 	"Store.Search", "Store.Each", "Store.Entry", "Store.Order", "Store.Session", "Store.Streams", "Store.Walk",
 	"Store.Terminal", "Store.Stores",
+	"Store.Direct", "Store.Discrepancies", "Store.Discrepancy", "Store.Accept", "Store.OpenDiscrepancies",
 	// The log follows behind; TestTheLogSurvivesEveryFault strikes there.
 	"Store.Lease", "Store.LogSize", "Store.Unlogged", "Store.Extend", "Store.Row", "Store.LeafOf", "Store.EachLeaf", "Store.Logged",
-	"Store.PutCheckpoint", "Checkpoints.Send",
+	"Store.PutCheckpoint", "Store.Checkpoints", "Checkpoints.Send",
 }
 
 // TestEveryCallOfTheIngestPathMayFail plays the day once cleanly, and then again for every call that

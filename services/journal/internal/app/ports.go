@@ -87,6 +87,8 @@ type Reader interface {
 	Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error
 	// Entry gives one entry by its event's id, or ErrNotFound.
 	Entry(ctx context.Context, tenant, eventID string) (*journal.Listed, error)
+	// Direct gives what a request made of the entry with that event id, or ErrNotFound.
+	Direct(ctx context.Context, tenant, eventID string) (*journal.Direct, error)
 	// Order gives the business events of one order by time, and the entries of its transactions.
 	Order(ctx context.Context, tenant, orderID string) ([]*event.Business, []journal.Listed, error)
 	// Session gives the logs of one session, each kind by sequence; all are empty when there are none.

@@ -14,8 +14,14 @@ var (
 		Title: "There is no such journal entry", Hint: "Check the journal id; what was sold seconds ago may still be on its way."}
 	BadSearch = &problem.Kind{Code: 410002, Status: http.StatusUnprocessableEntity, Name: "journal-search-invalid",
 		Title: "The search cannot be understood", Hint: "Mend the parameters named in errors."}
+	EntryNotStored = &problem.Kind{Code: 410003, Status: http.StatusInternalServerError, Name: "journal-entry-not-stored",
+		Title: "The entry cannot be stored", Hint: "The database refuses this entry whatever the time; tell the operator the traceId."}
 	SearchTooWide = &problem.Kind{Code: 410004, Status: http.StatusUnprocessableEntity, Name: "journal-search-too-wide",
 		Title: "The search would read too much", Hint: "Add a filter that leaves less to read: businessDateFrom and businessDateTo, a store, terminalNo, or receiptNoFrom and receiptNoTo."}
+	DirectInvalid = &problem.Kind{Code: 410005, Status: http.StatusUnprocessableEntity, Name: "journal-entry-invalid",
+		Title: "The entry breaks a rule", Hint: "Mend the fields named in errors; a request that was refused has used up no Idempotency-Key."}
+	DirectDateInvalid = &problem.Kind{Code: 410006, Status: http.StatusUnprocessableEntity, Name: "journal-date-invalid",
+		Title: "The business date cannot be", Hint: "Give the store's trading day as YYYYMMDD."}
 	EntryDamaged = &problem.Kind{Code: 410007, Status: http.StatusInternalServerError, Name: "journal-data-damaged",
 		Title: "Stored data cannot be read", Hint: "Ask the operator to verify the tenant's journal and to restore it from its backup if it is damaged."}
 	TenantUnknown = &problem.Kind{Code: 410008, Status: http.StatusNotFound, Name: "journal-tenant-not-found",
@@ -36,13 +42,24 @@ var (
 		Title: "There is no such checkpoint", Hint: "List the checkpoints for the sizes that there are. One that you kept and that is missing there is a reason to verify the journal."}
 	LogRewritten = &problem.Kind{Code: 410017, Status: http.StatusInternalServerError, Name: "journal-log-rewritten",
 		Title: "The journal does not continue what was signed before", Hint: "Somebody changed the journal, or set it back: keep your exports and checkpoints, verify it, and have the operator restore it."}
+	TerminalUnknown = &problem.Kind{Code: 410101, Status: http.StatusNotFound, Name: "journal-terminal-not-found",
+		Title: "The journal knows no such terminal", Hint: "Check store and number; a new terminal is known here shortly after the terminal service made it."}
+	StoreUnknown = &problem.Kind{Code: 410102, Status: http.StatusNotFound, Name: "journal-store-not-found",
+		Title: "The journal knows no such store", Hint: "Check the store code; a new store is known here shortly after the terminal service made it."}
+	DirectNumbersInvalid = &problem.Kind{Code: 410104, Status: http.StatusUnprocessableEntity, Name: "journal-numbers-invalid",
+		Title: "The entry's numbers break a rule", Hint: "Give the numbers named in errors: a transaction has a transaction and a receipt number."}
+	DirectTypeInvalid = &problem.Kind{Code: 410105, Status: http.StatusUnprocessableEntity, Name: "journal-transaction-invalid",
+		Title: "Transaction type and amount do not fit", Hint: "An entry's amount is what the operation does to the till: sales are positive, returns and voids of sales negative."}
 	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
 		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
+	DatabaseAway = &problem.Kind{Code: 411001, Status: http.StatusServiceUnavailable, Name: "journal-database-unavailable",
+		Title: "The journal's database does not answer", Hint: "Try again after Retry-After seconds, with the same Idempotency-Key if the request changes something."}
 )
 
 // Catalogue lists the journal's own problems.
 var Catalogue = []*problem.Kind{
 	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
+	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway,
 	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
 	CheckpointNotFound, LogRewritten,
 }
@@ -60,7 +77,7 @@ func asProblem(err error, notFound *problem.Kind) error {
 	case errors.Is(err, ErrDamaged):
 		return EntryDamaged.New("").Because(err)
 	case errors.Is(err, ErrUnavailable):
-		return problem.Unavailable.New("the journal's database does not answer").Because(err).After(2 * time.Second)
+		return DatabaseAway.New("").Because(err).After(2 * time.Second)
 	}
 	return err
 }

@@ -150,7 +150,7 @@ func TestProblemsOfReading(t *testing.T) {
 
 	b.store.reads = fmt.Errorf("%w: away", app.ErrUnavailable)
 	_, err = b.app.Search.Entry(ctx, "acme", "x")
-	assert.ErrorIs(t, err, problem.Unavailable.New(""))
+	assert.ErrorIs(t, err, app.DatabaseAway.New(""))
 	b.store.reads = fmt.Errorf("%w: bits", app.ErrDamaged)
 	_, err = b.app.Search.Entry(ctx, "acme", "x")
 	assert.ErrorIs(t, err, app.EntryDamaged.New(""))
@@ -210,7 +210,7 @@ func TestATerminalsKeyIsCheckedAgainstItsSnapshot(t *testing.T) {
 	require.ErrorIs(t, err, problem.Unauthenticated.New(""), "a rotated key is no key")
 	b.store.reads = fmt.Errorf("%w: away", app.ErrUnavailable)
 	_, err = b.app.Terminals.CheckKey(t.Context(), id, id+".rotated")
-	require.ErrorIs(t, err, problem.Unavailable.New(""))
+	require.ErrorIs(t, err, app.DatabaseAway.New(""))
 }
 
 func TestTheSessionIsReconciled(t *testing.T) {

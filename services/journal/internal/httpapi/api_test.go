@@ -356,6 +356,17 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 	meet(h.get(admin, "/tenants/acme/consistency?from=77"))
 	h.store.signed = []proof.Checkpoint{{Tenant: "acme", Size: 1, Root: proof.Hash{1}}}
 	meet(h.get(admin, "/tenants/acme/checkpoints/latest"))
+	h.shop()
+	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"transactionType": 999})))
+	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"receiptNo": 0})))
+	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"businessDate": "x"})))
+	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"journalText": ""})))
+	meet(h.make(admin, "/tenants/acme/stores/s1/terminals/9/journals", "key", whole()))
+	meet(h.make(admin, "/tenants/acme/stores/s9/terminals/9/journals", "key", whole()))
+	for _, fault := range []error{app.ErrRefused, app.ErrUnavailable} {
+		h.store.commit = fault
+		meet(h.make(admin, direct+"journals", "key", whole()))
+	}
 	h.store.entry = app.ErrDamaged
 	meet(h.get(admin, "/tenants/acme/journals/x"))
 	for _, k := range app.Catalogue {

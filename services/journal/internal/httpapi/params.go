@@ -190,7 +190,7 @@ func (p *params) types(name string) []journal.Type {
 			p.fail(name, "types", "%.20q is neither a transaction type such as 101 nor one of %s", part, strings.Join(journal.Categories, ", "))
 			return nil
 		}
-		types = append(types, journal.Type(code))
+		types = append(types, journal.Type(code).Canonical())
 	}
 	slices.Sort(types)
 	return slices.Compact(types)

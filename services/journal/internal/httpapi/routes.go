@@ -45,6 +45,7 @@ var (
 	everybody = []auth.Role{auth.Administrator, auth.Auditor, auth.Platform, auth.TerminalRole}
 
 	administrators = []auth.Role{auth.Administrator}
+	makers         = []auth.Role{auth.Administrator, auth.TerminalRole}
 )
 
 // Routes is the table of all routes that take a credential. A terminal sees itself only.
@@ -62,6 +63,8 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, store + "/journals/:journal", tills, http.StatusOK, a.showJournal},
 		{http.MethodGet, terminal + "/journals", tills, http.StatusOK, a.searchJournals},
 		{http.MethodGet, terminal + "/journals/:journal", tills, http.StatusOK, a.showJournal},
+		{http.MethodPost, terminal + "/journals", makers, http.StatusCreated, a.createJournal},
+		{http.MethodPost, terminal + "/transactions", makers, http.StatusCreated, a.createTransaction},
 		{http.MethodGet, terminal + "/reconciliation", tills, http.StatusOK, a.reconcile},
 		{http.MethodGet, tenant + "/discrepancies", readers, http.StatusOK, a.listDiscrepancies},
 		{http.MethodGet, tenant + "/discrepancies/:discrepancy", readers, http.StatusOK, a.showDiscrepancy},

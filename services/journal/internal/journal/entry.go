@@ -104,6 +104,8 @@ func EntryOf(e event.Event) *Entry {
 		return cashEntry(e)
 	case *event.OpenCloseLog:
 		return openCloseEntry(e)
+	case *Direct:
+		return directEntry(e)
 	}
 	return nil
 }

@@ -169,11 +169,11 @@ func (x *Examination) Add(l *Examined) error {
 	}
 	x.Seq = l.Seq
 	x.count(l)
-	subject, ok := subjects[l.Topic]
+	makeEvent, ok := stored(l.Topic)
 	if !ok || len(l.Content) == 0 {
 		return nil
 	}
-	e := subject.make()
+	e := makeEvent()
 	if err := json.Unmarshal(l.Content, e); err != nil {
 		x.find(Finding{Kind: Incomplete, Key: l.EventID, BusinessDate: x.BusinessDate, Detail: "the event cannot be read back", Events: []string{l.EventID}})
 		return nil
@@ -215,6 +215,11 @@ func (x *Examination) look(e event.Event) {
 		}
 	case *event.Business:
 		x.meet(e.UserID)
+	case *Direct: // what it says was checked when it was made
+		x.BusinessDate = max(x.BusinessDate, e.BusinessDate)
+		if e.ReceiptNo != nil && e.TransactionType.IsTransaction() {
+			x.receipt(e.BusinessDate, *e.ReceiptNo)
+		}
 	}
 }
 

@@ -120,11 +120,11 @@ func (c *StreamCheck) examine(s *Stored) string {
 
 // examineEntry holds the entry, and what is indexed beside it, against the event that made it.
 func examineEntry(s *Stored) string {
-	subject, ok := subjects[s.Topic]
+	makeEvent, ok := stored(s.Topic)
 	if !ok {
 		return fmt.Sprintf("its topic %q is unknown", s.Topic)
 	}
-	e := subject.make()
+	e := makeEvent()
 	if err := json.Unmarshal(s.Content, e); err != nil {
 		return "the event cannot be read: " + err.Error()
 	}

@@ -280,7 +280,7 @@ func (b *batch) addCopy(s *event.Snapshot, content string) {
 }
 
 // inserts are the collections in the order in which a commit fills them.
-var inserts = []string{colIDs, colTran, colCash, colOpenClose, colEvent, colSnapshot, colJournal}
+var inserts = []string{colIDs, colTran, colCash, colOpenClose, colEvent, colSnapshot, colDirect, colJournal}
 
 // write sends everything to the database. The heads come first: who else moves one of them is met
 // before anything large was sent.

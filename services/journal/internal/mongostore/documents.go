@@ -146,11 +146,14 @@ func logDocument(r *journal.Record, now time.Time) (collection string, doc bson.
 		doc, err = cashFields(doc, l)
 	case *event.OpenCloseLog:
 		collection, date = colOpenClose, l.BusinessDate
-		doc = openCloseFields(doc, l)
+		doc, err = openCloseFields(doc, l)
 	case *event.Business:
 		collection = colEvent
 		doc = append(doc, bson.E{Key: "event_type", Value: l.EventType}, bson.E{Key: "correlation_id", Value: optional(l.CorrelationID)},
 			bson.E{Key: "user_id", Value: optional(l.UserID)}, bson.E{Key: "occurred_at", Value: micros(l.OccurredAt)})
+	case *journal.Direct:
+		collection, date = colDirect, l.BusinessDate
+		doc = append(doc, bson.E{Key: "kind", Value: l.Kind}, bson.E{Key: "business_date", Value: l.BusinessDate}, bson.E{Key: "transaction_type", Value: int(l.TransactionType)})
 	case *event.Snapshot:
 		collection = colSnapshot
 		doc = append(doc, bson.E{Key: "kind", Value: l.Kind}, bson.E{Key: "code", Value: copyCode(l)}, bson.E{Key: "version", Value: int64(l.Version)})
@@ -187,14 +190,35 @@ func tranFields(doc bson.D, l *event.TranLog) (bson.D, error) {
 func cashFields(doc bson.D, l *event.CashLog) (bson.D, error) {
 	amount, err := decimal128(l.Amount)
 	return append(session(doc, l.StoreName, l.StaffID, l.StaffName, l.BusinessDate, l.OpenCounter, l.BusinessCounter, l.GenerateDateTime),
-		bson.E{Key: "amount", Value: amount}, bson.E{Key: "description", Value: optional(l.Description)}), err
+		bson.E{Key: "amount", Value: amount}, bson.E{Key: "description", Value: optional(l.Description)},
+		bson.E{Key: "receipt_text", Value: optional(l.ReceiptText)}, bson.E{Key: "journal_text", Value: optional(l.JournalText)}), err
 }
 
-func openCloseFields(doc bson.D, l *event.OpenCloseLog) bson.D {
+func openCloseFields(doc bson.D, l *event.OpenCloseLog) (bson.D, error) {
+	info, err := terminalInfo(l.TerminalInfo)
 	return append(session(doc, l.StoreName, l.StaffID, l.StaffName, l.BusinessDate, l.OpenCounter, l.BusinessCounter, l.GenerateDateTime),
 		bson.E{Key: "operation", Value: l.Operation}, bson.E{Key: "cart_transaction_count", Value: l.CartTransactionCount},
 		bson.E{Key: "cart_transaction_last_no", Value: l.CartTransactionLastNo}, bson.E{Key: "cash_in_out_count", Value: l.CashInOutCount},
-		bson.E{Key: "cash_in_out_last_datetime", Value: optional(l.CashInOutLastDatetime)})
+		bson.E{Key: "cash_in_out_last_datetime", Value: optional(l.CashInOutLastDatetime)},
+		bson.E{Key: "terminal_info", Value: info},
+		bson.E{Key: "receipt_text", Value: optional(l.ReceiptText)}, bson.E{Key: "journal_text", Value: optional(l.JournalText)}), err
+}
+
+// terminalInfo is the snapshot of the terminal as a document; nil when there is none.
+func terminalInfo(t *event.TerminalState) (bson.D, error) {
+	if t == nil {
+		return nil, nil
+	}
+	amount, err := decimal128(t.InitialAmount)
+	var staff any
+	if t.Staff != nil {
+		staff = bson.D{{Key: "id", Value: t.Staff.ID}, {Key: "name", Value: t.Staff.Name}}
+	}
+	return bson.D{
+		{Key: "terminal_id", Value: t.TerminalID}, {Key: "description", Value: t.Description}, {Key: "status", Value: t.Status},
+		{Key: "function_mode", Value: t.FunctionMode}, {Key: "business_date", Value: t.BusinessDate}, {Key: "open_counter", Value: t.OpenCounter},
+		{Key: "business_counter", Value: t.BusinessCounter}, {Key: "initial_amount", Value: amount}, {Key: "staff", Value: staff}, {Key: "is_active", Value: t.IsActive},
+	}, err
 }
 
 // copyCode names the thing that a snapshot is of.
@@ -212,6 +236,7 @@ func copyCode(s *event.Snapshot) string {
 var collectionOf = map[string]string{
 	event.TopicTranLog: colTran, event.TopicCashLog: colCash, event.TopicOpenCloseLog: colOpenClose,
 	event.TopicEvents: colEvent, event.TopicTerminal: colSnapshot,
+	journal.TopicDirect: colDirect,
 }
 
 func decimal128(d money.Decimal) (primitive.Decimal128, error) {

@@ -30,6 +30,24 @@ func (s *Store) Entry(ctx context.Context, tenant, eventID string) (*journal.Lis
 	return d.listed()
 }
 
+// Direct implements app.Reader.
+func (s *Store) Direct(ctx context.Context, tenant, eventID string) (*journal.Direct, error) {
+	db, err := s.tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
+	found, err := contents[journal.Direct](ctx, db.Collection(colDirect), bson.D{{Key: "_id", Value: eventID}}, ascending("_id"))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, app.ErrNotFound
+	}
+	return found[0], nil
+}
+
 // Order implements app.Reader.
 func (s *Store) Order(ctx context.Context, tenant, orderID string) (events []*event.Business, found []journal.Listed, err error) {
 	db, err := s.tenant(ctx, tenant)

@@ -130,7 +130,7 @@ var attempts = map[string]func(ctx context.Context, c *mongo.Collection) error{
 	},
 	"drop the collection": func(ctx context.Context, c *mongo.Collection) error { return c.Drop(ctx) },
 	"drop an index": func(ctx context.Context, c *mongo.Collection) error {
-		_, err := c.Indexes().DropOne(ctx, "shard_key_1")
+		_, err := c.Indexes().DropOne(ctx, "shard_key_1_receipt_no_1")
 		return err
 	},
 	"drop the database": func(ctx context.Context, c *mongo.Collection) error { return c.Database().Drop(ctx) },

@@ -20,6 +20,7 @@ const (
 	colOpenClose     = journaldb.OpenClose
 	colEvent         = journaldb.Event
 	colSnapshot      = journaldb.Snapshot
+	colDirect        = journaldb.Direct
 	colJournal       = journaldb.Journal
 	colHeads         = journaldb.Heads
 	colCopies        = journaldb.Copies
@@ -110,6 +111,18 @@ func (sc *schema) check(ctx context.Context, db *mongo.Database) error {
 			db.Name(), found.Version, sc.Version)
 	}
 	return nil
+}
+
+// upgrade makes what this program needs beside what an older one made.
+func (sc *schema) upgrade(ctx context.Context, db *mongo.Database) error {
+	if err := sc.check(ctx, db); err != nil {
+		return err
+	}
+	n, err := db.Collection(colSchema).CountDocuments(ctx, bson.D{{Key: "_id", Value: sc.Kind}, {Key: "version", Value: bson.D{{Key: "$lt", Value: sc.Version}}}})
+	if err != nil || n == 0 {
+		return err
+	}
+	return sc.prepare(ctx, db)
 }
 
 // prepare makes what of a database is missing. It may be repeated, and run in several processes at a

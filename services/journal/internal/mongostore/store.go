@@ -241,7 +241,7 @@ func (s *Store) tenant(ctx context.Context, tenant string) (*mongo.Database, err
 	// The database of a listed tenant is never made anew: an empty journal in place of a lost one
 	// would look as if nothing had happened.
 	db := s.database(tenant)
-	if err := tenantSchema.check(ctx, db); err != nil {
+	if err := tenantSchema.upgrade(ctx, db); err != nil {
 		return nil, classify(err)
 	}
 	s.mu.Lock()

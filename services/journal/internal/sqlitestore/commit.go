@@ -257,6 +257,8 @@ func (b *batch) addLog(id int64, r *journal.Record) {
 		b.row("log_open_close", id, l.StoreCode, l.TerminalNo, l.BusinessDate, l.OpenCounter, l.Operation, content)
 	case *event.Business:
 		b.row("log_event", id, l.StoreCode, l.TerminalNo, l.EventType, optional(l.CorrelationID), micros(l.OccurredAt), content)
+	case *journal.Direct:
+		b.row("log_direct", id, l.StoreCode, l.TerminalNo, l.BusinessDate, l.Kind, content)
 	case *event.Snapshot:
 		b.row("log_snapshot", id, l.Kind, copyCode(l), l.Version, content)
 		b.row("copies", l.Kind, copyCode(l), l.Version, content)
@@ -291,6 +293,7 @@ var inserts = []struct{ table, columns, conflict string }{
 	{"log_open_close", "id, store_code, terminal_no, business_date, open_counter, operation, content", ""},
 	{"log_event", "id, store_code, terminal_no, event_type, correlation_id, occurred_at, content", ""},
 	{"log_snapshot", "id, kind, code, version, content", ""},
+	{"log_direct", "id, store_code, terminal_no, business_date, kind, content", ""},
 	{"journal", "id, store_code, terminal_no, transaction_no, transaction_number, transaction_type, business_date, open_counter, business_counter, receipt_no, amount_whole, amount_micros, quantity, staff_id, user_id, generate_date_time, generated_at, journal_text, receipt_text", ""},
 	{"copies", "kind, code, version, content", "ON CONFLICT DO UPDATE SET version = excluded.version, content = excluded.content WHERE excluded.version >= version"},
 }

@@ -129,7 +129,7 @@ func dieAt(t *testing.T, step int) {
 	}
 	after, entries := storetest.State(t, s)
 	assert.Equal(t, len(batch), after)
-	assert.Equal(t, 5, entries)
+	assert.Equal(t, 6, entries)
 	_, err = s.Terminal(t.Context(), "acme-s1-1")
 	require.NoError(t, err)
 }

@@ -92,13 +92,14 @@ func (s *Store) Examination(ctx context.Context, stream identity.Stream) (app.Sa
 
 // behind reads links with what of their events is looked at.
 const behind = `SELECT e.chain_seq, e.event_id, e.topic, e.producer, e.sequence,
-	coalesce(t.content, c.content, o.content, s.content, CASE WHEN v.event_type = 'Terminal.SignedIn' THEN v.content END, '')
+	coalesce(t.content, c.content, o.content, s.content, d.content, CASE WHEN v.event_type = 'Terminal.SignedIn' THEN v.content END, '')
 FROM chain_heads h CROSS JOIN event_ids e ON e.stream_id = h.stream_id
 	LEFT JOIN log_event v ON v.id = e.id
 	LEFT JOIN log_tran t ON t.id = e.id
 	LEFT JOIN log_cash_in_out c ON c.id = e.id
 	LEFT JOIN log_open_close o ON o.id = e.id
 	LEFT JOIN log_snapshot s ON s.id = e.id
+	LEFT JOIN log_direct d ON d.id = e.id
 WHERE h.stream = ? AND e.chain_seq > ? ORDER BY e.chain_seq LIMIT ?`
 
 // Behind implements app.Examiner.

@@ -42,6 +42,19 @@ func entries(ctx context.Context, q querier, tenant, query string, args ...any) 
 	return found, err
 }
 
+// Direct implements app.Reader.
+func (s *Store) Direct(ctx context.Context, tenant, eventID string) (*journal.Direct, error) {
+	db, err := s.tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	found, err := contents[journal.Direct](ctx, db.reader, `SELECT d.content FROM event_ids e CROSS JOIN log_direct d ON d.id = e.id WHERE e.event_id = ?`, eventID)
+	if err == nil && len(found) == 0 {
+		err = app.ErrNotFound
+	}
+	return first(found), err
+}
+
 // Order implements app.Reader.
 func (s *Store) Order(ctx context.Context, tenant, orderID string) ([]*event.Business, []journal.Listed, error) {
 	db, err := s.tenant(ctx, tenant)

@@ -61,7 +61,7 @@ func (s *schema) prepare(ctx context.Context, db *sql.DB) error {
 }
 
 // immutable are the tables that are only ever added to.
-var immutable = []string{"event_ids", "log_tran", "log_cash_in_out", "log_open_close", "log_event", "log_snapshot", "journal"}
+var immutable = []string{"event_ids", "log_tran", "log_cash_in_out", "log_open_close", "log_event", "log_snapshot", "log_direct", "journal"}
 
 // guards are triggers that abort every change of what was stored. The insert guard is for INSERT OR
 // REPLACE, which removes a row without asking the delete trigger.
@@ -91,15 +91,10 @@ CREATE TRIGGER IF NOT EXISTS %[1]s_no_replace BEFORE INSERT ON %[1]s WHEN EXISTS
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no replace'); END;`, table, taken)
 }
 
-// tenantSchema is a tenant's journal.
-//
-// id orders what was stored: it is given in commit order, and an event's rows share it in event_ids,
-// in the log of its topic and in journal. Amounts are whole part (rounded down) and millionths, which
-// order and add up exactly. Instants are microseconds since 1970 UTC.
-var tenantSchema = schema{
-	kind: "journal",
-	steps: []string{`
-CREATE TABLE chain_heads (
+// tenantTables are made when they are missing, at every opening: a table that somebody dropped comes
+// back empty, so that the journal goes on, and verifying names what is gone.
+const tenantTables = `
+CREATE TABLE IF NOT EXISTS chain_heads (
 	stream_id   INTEGER PRIMARY KEY,
 	stream      TEXT NOT NULL UNIQUE,
 	store_code  TEXT NOT NULL,
@@ -107,14 +102,14 @@ CREATE TABLE chain_heads (
 	chain_seq   INTEGER NOT NULL,
 	hash        BLOB NOT NULL CHECK (length(hash) = 32)
 );
-CREATE TABLE progress (
+CREATE TABLE IF NOT EXISTS progress (
 	stream_id  INTEGER NOT NULL REFERENCES chain_heads,
 	producer   TEXT NOT NULL,
 	received   TEXT NOT NULL, -- JSON: closed ranges [[first,last],…]
 	generation INTEGER NOT NULL,
 	PRIMARY KEY (stream_id, producer)
 ) WITHOUT ROWID;
-CREATE TABLE event_ids (
+CREATE TABLE IF NOT EXISTS event_ids (
 	id            INTEGER PRIMARY KEY,
 	event_id      TEXT NOT NULL UNIQUE,
 	topic         TEXT NOT NULL,
@@ -130,7 +125,7 @@ CREATE TABLE event_ids (
 	traceparent   TEXT,
 	committed_at  INTEGER NOT NULL
 );
-CREATE TABLE log_tran (
+CREATE TABLE IF NOT EXISTS log_tran (
 	id             INTEGER PRIMARY KEY REFERENCES event_ids,
 	store_code     TEXT NOT NULL,
 	terminal_no    INTEGER NOT NULL,
@@ -140,7 +135,7 @@ CREATE TABLE log_tran (
 	cart_id        TEXT NOT NULL,
 	content        TEXT NOT NULL
 );
-CREATE TABLE log_cash_in_out (
+CREATE TABLE IF NOT EXISTS log_cash_in_out (
 	id            INTEGER PRIMARY KEY REFERENCES event_ids,
 	store_code    TEXT NOT NULL,
 	terminal_no   INTEGER NOT NULL,
@@ -150,7 +145,7 @@ CREATE TABLE log_cash_in_out (
 	amount_micros INTEGER NOT NULL CHECK (amount_micros BETWEEN 0 AND 999999),
 	content       TEXT NOT NULL
 );
-CREATE TABLE log_open_close (
+CREATE TABLE IF NOT EXISTS log_open_close (
 	id            INTEGER PRIMARY KEY REFERENCES event_ids,
 	store_code    TEXT NOT NULL,
 	terminal_no   INTEGER NOT NULL,
@@ -159,7 +154,7 @@ CREATE TABLE log_open_close (
 	operation     TEXT NOT NULL,
 	content       TEXT NOT NULL
 );
-CREATE TABLE log_event (
+CREATE TABLE IF NOT EXISTS log_event (
 	id             INTEGER PRIMARY KEY REFERENCES event_ids,
 	store_code     TEXT NOT NULL,
 	terminal_no    INTEGER NOT NULL,
@@ -168,14 +163,22 @@ CREATE TABLE log_event (
 	occurred_at    INTEGER NOT NULL,
 	content        TEXT NOT NULL
 );
-CREATE TABLE log_snapshot (
+CREATE TABLE IF NOT EXISTS log_snapshot (
 	id      INTEGER PRIMARY KEY REFERENCES event_ids,
 	kind    TEXT NOT NULL,
 	code    TEXT NOT NULL,
 	version INTEGER NOT NULL,
 	content TEXT NOT NULL
 );
-CREATE TABLE journal (
+CREATE TABLE IF NOT EXISTS log_direct ( -- entries that a request made
+	id            INTEGER PRIMARY KEY REFERENCES event_ids,
+	store_code    TEXT NOT NULL,
+	terminal_no   INTEGER NOT NULL,
+	business_date TEXT NOT NULL,
+	kind          TEXT NOT NULL,
+	content       TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS journal (
 	id                 INTEGER PRIMARY KEY REFERENCES event_ids,
 	store_code         TEXT NOT NULL,
 	terminal_no        INTEGER NOT NULL,
@@ -196,15 +199,24 @@ CREATE TABLE journal (
 	journal_text       TEXT NOT NULL,
 	receipt_text       TEXT
 );
-CREATE TABLE copies ( -- the newest snapshot of each thing: derived from log_snapshot, replaceable
+CREATE TABLE IF NOT EXISTS copies ( -- the newest snapshot of each thing: derived from log_snapshot, replaceable
 	kind    TEXT NOT NULL,
 	code    TEXT NOT NULL,
 	version INTEGER NOT NULL,
 	content TEXT NOT NULL,
 	PRIMARY KEY (kind, code)
 ) WITHOUT ROWID;
-`},
-	ensure: `
+`
+
+// tenantSchema is a tenant's journal.
+//
+// id orders what was stored: it is given in commit order, and an event's rows share it in event_ids,
+// in the log of its topic and in journal. Amounts are whole part (rounded down) and millionths, which
+// order and add up exactly. Instants are microseconds since 1970 UTC.
+var tenantSchema = schema{
+	kind:  "journal",
+	steps: []string{tenantTables, `-- log_direct, examinations and what else ensure makes: older programs do not know them`},
+	ensure: tenantTables + `
 CREATE UNIQUE INDEX IF NOT EXISTS event_ids_chain ON event_ids (stream_id, chain_seq);
 CREATE INDEX IF NOT EXISTS log_tran_session ON log_tran (store_code, terminal_no, business_date, open_counter);
 CREATE INDEX IF NOT EXISTS log_tran_cart ON log_tran (cart_id);
@@ -226,23 +238,19 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + merkleTables + examineTables + guards(),
+` + merkleTables + examineTables + documentViews() + guards(),
 }
 
-// platformSchema is what stands above the tenants: which there are, whose each terminal is, and what
-// could not be stored.
-var platformSchema = schema{
-	kind: "platform",
-	steps: []string{`
-CREATE TABLE tenants (
+const platformTables = `
+CREATE TABLE IF NOT EXISTS tenants (
 	tenant_id      TEXT PRIMARY KEY,
 	provisioned_at INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE terminals ( -- in whose journal the copy of a terminal is
+CREATE TABLE IF NOT EXISTS terminals ( -- in whose journal the copy of a terminal is
 	terminal_id TEXT PRIMARY KEY,
 	tenant_id   TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE quarantine (
+CREATE TABLE IF NOT EXISTS quarantine (
 	no           INTEGER PRIMARY KEY,
 	id           TEXT NOT NULL UNIQUE,
 	tenant_id    TEXT NOT NULL,
@@ -267,8 +275,14 @@ CREATE TABLE quarantine (
 	resolution   TEXT NOT NULL DEFAULT '',
 	UNIQUE (tenant_id, event_id, content_hash)
 );
-`},
-	ensure: `
+`
+
+// platformSchema is what stands above the tenants: which there are, whose each terminal is, and what
+// could not be stored.
+var platformSchema = schema{
+	kind:  "platform",
+	steps: []string{platformTables},
+	ensure: platformTables + `
 CREATE INDEX IF NOT EXISTS quarantine_list ON quarantine (tenant_id, state, no);
 CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (state, reason, tenant_id, no);
 CREATE INDEX IF NOT EXISTS quarantine_stream ON quarantine (tenant_id, store_code, terminal_no, producer, state);

@@ -18,7 +18,7 @@ WHERE e.stream_id = ? ORDER BY e.chain_seq`
 
 const linkColumns = `e.chain_version, e.prev_hash, e.chain_seq, e.event_id, e.content_hash, e.entry_hash, e.hash,
 	e.topic, e.producer, e.sequence,
-	coalesce(t.content, v.content, c.content, o.content, s.content, ''),
+	coalesce(t.content, v.content, c.content, o.content, s.content, d.content, ''),
 	j.store_code, j.terminal_no, j.transaction_no, j.transaction_type, j.business_date, j.open_counter,
 	j.business_counter, j.receipt_no, j.amount_whole, j.amount_micros, j.quantity, j.staff_id, j.user_id,
 	j.generate_date_time, j.journal_text, j.receipt_text, j.generated_at, j.transaction_number`
@@ -29,6 +29,7 @@ const linkJoins = `
 	LEFT JOIN log_cash_in_out c ON c.id = e.id
 	LEFT JOIN log_open_close o ON o.id = e.id
 	LEFT JOIN log_snapshot s ON s.id = e.id
+	LEFT JOIN log_direct d ON d.id = e.id
 	LEFT JOIN journal j ON j.id = e.id`
 
 // Walk implements app.Reader.
@@ -102,6 +103,7 @@ func strays(ctx context.Context, tx *sql.Tx, w app.Walker) error {
 		"log_tran":  "event_ids e WHERE e.id = t.id AND e.topic = 'topic-tranlog'", "log_cash_in_out": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-cashlog'",
 		"log_open_close": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-opencloselog'", "log_event": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-events'",
 		"log_snapshot": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-terminal'",
+		"log_direct":   "event_ids e WHERE e.id = t.id AND e.topic = 'direct'",
 	}
 	for _, table := range immutable {
 		err := each(ctx, tx, func(rows *sql.Rows) error {

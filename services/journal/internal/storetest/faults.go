@@ -22,11 +22,12 @@ func Everything() []event.Event {
 	return []event.Event{
 		tenant.Snapshot(1), tenant.StoreSnapshot("s1", "Asia/Tokyo", 1), till.TerminalSnapshot(1, "key"), till.Open(), till.Cash("100"),
 		till.Business("c1", event.OrderSubtotalled{OrderID: "c1"}), till.Sale("108"), other.Sale("5"), till.Close(1, 1, 1, "", "208"),
+		till.Direct(journal.CashIn, "5"),
 	}
 }
 
 // EntriesOfEverything is how many of them make an entry.
-const EntriesOfEverything = 5
+const EntriesOfEverything = 6
 
 // State is what is stored of tenant acme, after a look at every chain, collection and count: no log
 // without its entry, no entry without its log, nothing outside a chain.

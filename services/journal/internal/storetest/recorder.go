@@ -230,6 +230,39 @@ var recorderCases = map[string]func(t *testing.T, s app.Store){
 		assert.Equal(t, []string{"lock", "platform", "tenants"}, tenants)
 		assert.NoError(t, s.Ping(t.Context()))
 	},
+	"an entry that a request made stands in the chain and in no sequence": func(t *testing.T, s app.Store) {
+		provision(t, s, "acme", "bolt")
+		till := tilltest.New("acme", "s1", 1)
+		direct, sale := till.Direct(journal.Return, "-10.9"), till.Sale("5")
+		sale.ReceiptNo = *direct.ReceiptNo
+		outcomes, err := s.Commit(t.Context(), "acme", []*journal.Record{tilltest.DirectRecord(t, direct), tilltest.Record(t, sale)})
+		require.NoError(t, err)
+		assert.Equal(t, []app.Outcome{app.Stored, app.Stored}, outcomes)
+		outcomes, err = s.Commit(t.Context(), "acme", []*journal.Record{tilltest.DirectRecord(t, direct)})
+		require.NoError(t, err)
+		assert.Equal(t, []app.Outcome{app.Repeat}, outcomes)
+		l, err := s.Entry(t.Context(), "acme", direct.EventID)
+		require.NoError(t, err)
+		assert.Equal(t, *journal.EntryOf(direct), l.Entry)
+		got, err := s.Direct(t.Context(), "acme", direct.EventID)
+		require.NoError(t, err)
+		assert.Equal(t, direct, got)
+		for tenant, id := range map[string]string{"acme": sale.EventID, "bolt": direct.EventID} {
+			_, err := s.Direct(t.Context(), tenant, id)
+			assert.ErrorIs(t, err, app.ErrNotFound)
+		}
+		p, err := s.Progress(t.Context(), identity.TerminalStream(till.Terminal), event.ProducerJournal)
+		require.NoError(t, err)
+		assert.Empty(t, p.Received)
+		assert.Equal(t, map[string]uint64{"acme-s1-1": 2}, verify(t, s, "acme"))
+		links, err := s.Behind(t.Context(), identity.TerminalStream(till.Terminal), 0, 1)
+		require.NoError(t, err)
+		assert.Equal(t, journal.TopicDirect, links[0].Topic)
+		assert.NotEmpty(t, links[0].Content)
+		uses, err := s.Receipts(t.Context(), till.Terminal, till.BusinessDate, []int64{sale.ReceiptNo})
+		require.NoError(t, err)
+		assert.Len(t, uses, 2)
+	},
 	"texts are stored as they are, whatever they look like": func(t *testing.T, s app.Store) {
 		provision(t, s, "acme")
 		till := tilltest.New("acme", "s1", 1)

@@ -183,6 +183,9 @@ func Data(t T, e event.Event) []byte {
 // Record is an event as it is stored.
 func Record(t T, e event.Event) *journal.Record {
 	t.Helper()
+	if d, ok := e.(*journal.Direct); ok {
+		return DirectRecord(t, d)
+	}
 	r, err := journal.Decode(e.Topic(), Data(t, e))
 	if err != nil {
 		t.Fatal(err)
@@ -198,4 +201,28 @@ func Records(t T, events ...event.Event) []*journal.Record {
 		out[i] = Record(t, e)
 	}
 	return out
+}
+
+// Direct is an entry that a request made at this till.
+func (t *Till) Direct(kind journal.Type, amount string) *journal.Direct {
+	t.transactions++
+	t.Now = t.Now.Add(time.Second)
+	receipt := 100 + t.transactions
+	return &journal.Direct{
+		Envelope: event.Envelope{EventID: t.ID(), SchemaVersion: event.SchemaVersion, TenantID: t.TenantID, StoreCode: t.StoreCode, TerminalNo: t.TerminalNo,
+			Producer: event.ProducerJournal, OccurredAt: t.Now},
+		Kind: journal.DirectTransaction, TransactionNo: strconv.FormatInt(t.transactions, 10), TransactionType: kind, BusinessDate: t.BusinessDate,
+		OpenCounter: &t.OpenCounter, ReceiptNo: &receipt, Amount: money.MustParse(amount), GenerateDateTime: t.generated(),
+		JournalText: "by hand " + amount + "\n", MadeBy: "administrator ann", Fingerprint: "f",
+	}
+}
+
+// DirectRecord is such an entry as it is stored.
+func DirectRecord(t T, d *journal.Direct) *journal.Record {
+	t.Helper()
+	r, err := d.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
