@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/journaldb"
 )
 
@@ -116,10 +117,13 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	assert.NotEmpty(t, journaldb.Missing([]journaldb.Granted{{Cluster: true, Actions: []string{"find"}}}, platform))
 }
 
-// What is shipped is what the table says. `go run ./services/tillctl/cmd/tillctl mongo roles` makes it.
-func TestTheShippedScriptIsTheTables(t *testing.T) {
-	shipped, err := os.ReadFile("../../k8s/mongodb/roles.js")
-	require.NoError(t, err)
-	assert.Equal(t, journaldb.RolesScript(journaldb.Scope{}), string(shipped),
-		"write it anew: bin/tillctl mongo roles > k8s/mongodb/roles.js")
+// What is shipped is what the table says.
+func TestTheShippedScriptsAreTheTables(t *testing.T) {
+	for name, script := range map[string]string{
+		"roles": journaldb.RolesScript(journaldb.Scope{}), "sharding": journaldb.ShardingScript(identity.CodePattern),
+	} {
+		shipped, err := os.ReadFile("../../k8s/mongodb/" + name + ".js")
+		require.NoError(t, err)
+		assert.Equal(t, script, string(shipped), "write it anew: (cd services/tillctl && go run ./cmd/tillctl mongo %s) > k8s/mongodb/%s.js", name, name)
+	}
 }

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/tillctl/internal/mongoadmin"
 )
 
 // mongoVerb is what an operator prepares in the journal's MongoDB.
 type mongoVerb struct {
-	Roles mongoRoles `cmd:"" help:"Print the script that makes the roles and users of the journal's MongoDB, or make them."`
+	Sharding mongoSharding `cmd:"" help:"Print the script that spreads tenants over the shards of a cluster."`
+	Roles    mongoRoles    `cmd:"" help:"Print the script that makes the roles and users of the journal's MongoDB, or make them."`
 }
 
 // mongoRoles prints or applies. It asks no service: it is needed before there is one.
@@ -55,4 +57,17 @@ func (v mongoRoles) Run(ctx context.Context, w World) error {
 		}
 	}
 	return mongoadmin.Apply(ctx, v.URI, scope, passwords, func(command, name string) { fmt.Fprintln(w.Out, command, name) })
+}
+
+// mongoSharding prints. What it prints is for an operator of the cluster, who looks at it first.
+type mongoSharding struct{}
+
+func (mongoSharding) Help() string {
+	return `The script is for mongosh on a mongos; it says itself how it is called. Only tenants that outgrow one shard need it.`
+}
+
+// Run the verb.
+func (mongoSharding) Run(w World) error {
+	fmt.Fprint(w.Out, journaldb.ShardingScript(identity.CodePattern))
+	return nil
 }

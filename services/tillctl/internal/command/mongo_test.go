@@ -163,3 +163,61 @@ func TestTheMongoRolesScriptDoesTheSame(t *testing.T) {
 		assert.Empty(t, journaldb.Excess(rights, journaldb.PlatformDatabase))
 	}
 }
+
+// shardedShell stands in for mongosh on a mongos, with as much of it as the script uses.
+const shardedShell = `
+const told = [];
+const tell = (name) => (...args) => told.push([name, ...args]);
+const sh = { enableSharding: tell("enableSharding"), shardCollection: tell("shardCollection"), updateZoneKeyRange: tell("updateZoneKeyRange") };
+const db = { getSiblingDB: (d) => ({ getCollection: (c) => ({ createIndex: (key) => told.push(["createIndex", d + "." + c, key]) }) }) };
+new Function("db", "sh", "print", "MinKey", "MaxKey", require("fs").readFileSync(0, "utf8"))(db, sh, () => {}, () => "min", () => "max");
+console.log(told.map((c) => JSON.stringify(c)).join("\n"));
+`
+
+// The commands of the sharding script are those that the table asks for; whether a cluster takes them,
+// no single server tells.
+func TestTheMongoShardingScript(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("UNPROVEN: that the script for mongosh runs, for there is no node to run it")
+	}
+	file := filepath.Join(t.TempDir(), "shell.js")
+	require.NoError(t, os.WriteFile(file, []byte(shardedShell), 0o600))
+	script, code := typed(t, "mongo", "sharding")
+	require.Equal(t, 0, code)
+	told := func(env ...string) (string, error) {
+		cmd := exec.Command(node, file)
+		cmd.Stdin, cmd.Env = strings.NewReader(script), append(os.Environ(), env...)
+		out, err := cmd.Output()
+		return string(out), err
+	}
+	out, err := told("TILLROLL_TENANTS=acme,zoo", "TILLROLL_ZONE=eu")
+	require.NoError(t, err)
+	commands := strings.Split(strings.TrimSpace(out), "\n")
+	keys := map[journaldb.ShardKey]string{journaldb.ByID: `{"_id":"hashed"}`, journaldb.ByTill: `{"shard_key":1}`}
+	var want []string
+	for _, tenant := range []string{"acme", "zoo"} {
+		want = append(want, `["enableSharding","db_journal_`+tenant+`"]`)
+		for _, c := range journaldb.Tenant.Collections {
+			key, field := keys[c.Shard], "shard_key"
+			if key == "" {
+				continue
+			}
+			if c.Shard == journaldb.ByID {
+				field = "_id"
+			}
+			namespace := "db_journal_" + tenant + "." + c.Name
+			want = append(want, `["createIndex","`+namespace+`",`+key+`]`, `["shardCollection","`+namespace+`",`+key+`]`,
+				`["updateZoneKeyRange","`+namespace+`",{"`+field+`":"min"},{"`+field+`":"max"},"eu"]`)
+		}
+	}
+	assert.Equal(t, want, commands)
+
+	out, err = told("TILLROLL_TENANTS=acme", "TILLROLL_ZONE=")
+	require.NoError(t, err)
+	assert.NotContains(t, out, "updateZoneKeyRange")
+	for _, tenants := range []string{"", "acme,../x"} {
+		_, err = told("TILLROLL_TENANTS=" + tenants)
+		require.Error(t, err, tenants)
+	}
+}
