@@ -14,6 +14,7 @@ const spread = [
   { collection: "log_open_close", key: { shard_key: 1 } },
   { collection: "log_event", key: { shard_key: 1 } },
   { collection: "log_snapshot", key: { shard_key: 1 } },
+  { collection: "log_direct", key: { shard_key: 1 } },
   { collection: "journal", key: { shard_key: 1 } },
   { collection: "chain_heads", key: { _id: "hashed" } },
   { collection: "merkle_leaves", key: { _id: "hashed" } },
@@ -30,7 +31,8 @@ for (const tenant of tenants) {
   sh.enableSharding(database);
   for (const { collection, key } of spread) {
     const namespace = database + "." + collection;
-    db.getSiblingDB(database).getCollection(collection).createIndex(key);
+    // By shard_key there is an index already.
+    if (key._id) db.getSiblingDB(database).getCollection(collection).createIndex(key);
     sh.shardCollection(namespace, key);
     if (zone) {
       const field = Object.keys(key)[0];

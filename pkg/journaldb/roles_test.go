@@ -61,7 +61,14 @@ func TestTheArchiverOnlyReadsAndRemoves(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 5, removes, "the journal and four logs")
+	archived := 0
+	for _, c := range journaldb.Tenant.Collections {
+		if c.Archived {
+			archived++
+		}
+	}
+	assert.Equal(t, archived, removes)
+	assert.GreaterOrEqual(t, removes, 5, "the journal and its logs")
 }
 
 func TestExcessIsFound(t *testing.T) {

@@ -33,7 +33,8 @@ for (const tenant of tenants) {
   sh.enableSharding(database);
   for (const { collection, key } of spread) {
     const namespace = database + "." + collection;
-    db.getSiblingDB(database).getCollection(collection).createIndex(key);
+    // By shard_key there is an index already.
+    if (key._id) db.getSiblingDB(database).getCollection(collection).createIndex(key);
     sh.shardCollection(namespace, key);
     if (zone) {
       const field = Object.keys(key)[0];

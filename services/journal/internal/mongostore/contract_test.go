@@ -12,10 +12,17 @@ import (
 	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/storetest"
+	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
 
+// The contract holds with the rights of the service and no more, where there is access control.
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) app.Store { return open(t) })
+	if !controlled(t) {
+		t.Log("UNPROVEN: that the service's rights suffice, for the server has no access control")
+		storetest.Run(t, func(t *testing.T) app.Store { return open(t) })
+		return
+	}
+	storetest.Run(t, func(t *testing.T) app.Store { s, _ := limited(t); return s })
 }
 
 func TestIndexesAreMendedByProvisioning(t *testing.T) {
@@ -54,6 +61,58 @@ func TestIndexesAreMendedByProvisioning(t *testing.T) {
 			assert.NoError(t, spec.KeysDocument.Lookup("transaction_type").Validate(), "the wrong index was replaced")
 		}
 	}
+}
+
+// A database that an earlier release made gets what it lacks when it is first used.
+func TestADatabaseOfAnEarlierReleaseIsCompleted(t *testing.T) {
+	cfg := databases()
+	s := openAs(t, cfg)
+	_, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	db := s.database("acme")
+	_, err = db.Collection(colJournal).Indexes().DropOne(t.Context(), "receipt_no_1")
+	require.NoError(t, err)
+	require.NoError(t, db.Collection(colHeads).Drop(t.Context()))
+	_, err = db.Collection(colSchema).UpdateOne(t.Context(), bson.D{}, bson.D{{Key: "$set", Value: bson.D{{Key: "layout", Value: "earlier"}}}})
+	require.NoError(t, err)
+
+	other := openAs(t, cfg)
+	_, err = other.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
+	require.NoError(t, err)
+	specs, err := db.Collection(colJournal).Indexes().ListSpecifications(t.Context())
+	require.NoError(t, err)
+	names := []string{}
+	for _, spec := range specs {
+		names = append(names, spec.Name)
+	}
+	assert.Contains(t, names, "receipt_no_1")
+	same, err := tenantSchema.check(t.Context(), db)
+	require.NoError(t, err)
+	assert.True(t, same)
+}
+
+// Every document of a collection that a cluster spreads by till says to which one it belongs.
+func TestEveryDocumentHasItsShardKey(t *testing.T) {
+	s := open(t)
+	_, err := s.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	_, err = s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
+	require.NoError(t, err)
+	seen := 0
+	for _, c := range journaldb.Tenant.Collections {
+		if c.Shard != journaldb.ByTill {
+			continue
+		}
+		in := s.database("acme").Collection(c.Name)
+		all, err := in.CountDocuments(t.Context(), bson.D{})
+		require.NoError(t, err)
+		with, err := in.CountDocuments(t.Context(), bson.D{{Key: "shard_key", Value: bson.D{{Key: "$regex", Value: `^acme_(s1_[0-9]|_0)_[0-9]{8}$`}}}})
+		require.NoError(t, err)
+		assert.Equal(t, all, with, c.Name)
+		assert.Positive(t, all, c.Name)
+		seen += int(all)
+	}
+	assert.Equal(t, len(storetest.Everything())+storetest.EntriesOfEverything, seen)
 }
 
 func TestALostDatabaseIsNotReplacedByAnEmptyOne(t *testing.T) {

@@ -312,7 +312,7 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 	require.NoError(t, err, "%s lost at %d, %s", lost, cut, command)
 	events, entries := storetest.State(t, s)
 	require.Equal(t, len(batch), events, "%s lost at %d, %s", lost, cut, command)
-	require.Equal(t, 5, entries)
+	require.Equal(t, storetest.EntriesOfEverything, entries)
 	require.NoError(t, s.database("acme").Drop(t.Context()))
 	require.NoError(t, s.platform.Drop(t.Context()))
 	return command, command != ""

@@ -2,6 +2,8 @@ package mongostore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -89,46 +91,56 @@ type foundIndex struct {
 	Partial bson.D `bson:"partialFilterExpression"`
 }
 
+// schemaVersion says how new a database is: a newer version no older program can read, another layout
+// only has other collections or indexes.
 type schemaVersion struct {
 	Kind    string `bson:"_id"`
 	Version int    `bson:"version"`
+	Layout  string `bson:"layout"`
+}
+
+// layout is a fingerprint of collections and indexes.
+func (sc *schema) layout() string {
+	sum := sha256.Sum256(fmt.Append(nil, sc.Collections))
+	return hex.EncodeToString(sum[:8])
 }
 
 // errLost says that a listed tenant's database is not what it was.
 var errLost = errors.New("the database of the tenant is gone: restore it from its backup, then redeliver what is newer")
 
-// check refuses a database that is not there or that a newer program wrote.
-func (sc *schema) check(ctx context.Context, db *mongo.Database) error {
+// check refuses a database that is not there or that a newer program wrote. It tells whether it is laid
+// out as this program wants it.
+func (sc *schema) check(ctx context.Context, db *mongo.Database) (same bool, err error) {
 	var found schemaVersion
-	err := db.Collection(colSchema).FindOne(ctx, bson.D{{Key: "_id", Value: sc.Kind}}).Decode(&found)
+	err = db.Collection(colSchema).FindOne(ctx, bson.D{{Key: "_id", Value: sc.Kind}}).Decode(&found)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
-		return errLost
+		return false, errLost
 	case err != nil:
-		return err
+		return false, err
 	case found.Version > sc.Version:
-		return fmt.Errorf("database %s has version %d, this program reads up to %d: run the newer program that wrote it, or restore a backup from before",
+		return false, fmt.Errorf("database %s has version %d, this program reads up to %d: run the newer program that wrote it, or restore a backup from before",
 			db.Name(), found.Version, sc.Version)
 	}
-	return nil
+	return found.Version == sc.Version && found.Layout == sc.layout(), nil
 }
 
-// upgrade makes what this program needs beside what an older one made.
+// upgrade adds to a database what it lacks for this release of the program, even if who asked for it
+// goes away meanwhile: the next one would begin again.
 func (sc *schema) upgrade(ctx context.Context, db *mongo.Database) error {
-	if err := sc.check(ctx, db); err != nil {
+	same, err := sc.check(ctx, db)
+	if err != nil || same {
 		return err
 	}
-	n, err := db.Collection(colSchema).CountDocuments(ctx, bson.D{{Key: "_id", Value: sc.Kind}, {Key: "version", Value: bson.D{{Key: "$lt", Value: sc.Version}}}})
-	if err != nil || n == 0 {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), provisionWait)
+	defer cancel()
 	return sc.prepare(ctx, db)
 }
 
 // prepare makes what of a database is missing. It may be repeated, and run in several processes at a
 // time. The version is written last: it says that the database is complete.
 func (sc *schema) prepare(ctx context.Context, db *mongo.Database) error {
-	if err := sc.check(ctx, db); err != nil && !errors.Is(err, errLost) {
+	if _, err := sc.check(ctx, db); err != nil && !errors.Is(err, errLost) {
 		return err
 	}
 	// Collections are made beforehand, because a transaction that makes one holds up all others.
@@ -141,7 +153,7 @@ func (sc *schema) prepare(ctx context.Context, db *mongo.Database) error {
 		}
 	}
 	_, err := db.Collection(colSchema).UpdateOne(ctx, bson.D{{Key: "_id", Value: sc.Kind}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: sc.Version}}}}, options.Update().SetUpsert(true))
+		bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: sc.Version}, {Key: "layout", Value: sc.layout()}}}}, options.Update().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) {
 		return nil // another process wrote the same in the same moment
 	}

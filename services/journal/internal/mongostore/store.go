@@ -191,7 +191,7 @@ func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err
 	}
 	db := s.database(tenant)
 	if listed {
-		if err := tenantSchema.check(ctx, db); err != nil {
+		if _, err := tenantSchema.check(ctx, db); err != nil {
 			return false, classify(err)
 		}
 	}

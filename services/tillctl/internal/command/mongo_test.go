@@ -203,11 +203,12 @@ func TestTheMongoShardingScript(t *testing.T) {
 			if key == "" {
 				continue
 			}
+			namespace := "db_journal_" + tenant + "." + c.Name
 			if c.Shard == journaldb.ByID {
 				field = "_id"
+				want = append(want, `["createIndex","`+namespace+`",`+key+`]`)
 			}
-			namespace := "db_journal_" + tenant + "." + c.Name
-			want = append(want, `["createIndex","`+namespace+`",`+key+`]`, `["shardCollection","`+namespace+`",`+key+`]`,
+			want = append(want, `["shardCollection","`+namespace+`",`+key+`]`,
 				`["updateZoneKeyRange","`+namespace+`",{"`+field+`":"min"},{"`+field+`":"max"},"eu"]`)
 		}
 	}
