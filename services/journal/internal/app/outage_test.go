@@ -115,9 +115,13 @@ func TestEventsOfAnUnknownTenantArriveByThemselvesADayLater(t *testing.T) {
 	for _, part := range b.app.Parts() {
 		parts.Go(func() { assert.NoError(t, part.Run(ctx), part.Name) })
 	}
-	require.Eventually(t, func() bool { b.clock.Advance(time.Minute); return b.entries("bolt") == 3 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		b.clock.Advance(time.Minute)
+		return len(b.quarantine("bolt", journal.QuarantineReplayed)) == 3
+	}, 10*time.Second, 10*time.Millisecond)
 	cancel()
 	parts.Wait()
+	assert.Equal(t, 3, b.entries("bolt"))
 	assert.Empty(t, b.quarantine("bolt", journal.QuarantineOpen))
 	assert.Equal(t, sequence.Set{{First: 1, Last: 3}}, b.received(till, event.ProducerCart))
 	b.holds("bolt")
