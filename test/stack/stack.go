@@ -74,6 +74,15 @@ func build(root string, out io.Writer) error {
 	return built.err
 }
 
+// Build makes every program of the stack that is not up to date.
+func Build(out io.Writer) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	return build(root, out)
+}
+
 // Start builds what is needed and starts a stack on free ports with a data folder of its own. env is
 // given to every process beside the test's own environment.
 func Start(out io.Writer, env ...string) (*Stack, error) { return StartKind(Kind{}, out, env...) }
