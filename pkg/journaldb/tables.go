@@ -115,8 +115,8 @@ var Tenant = Schema{Kind: "journal", Version: 2, Collections: []Collection{
 		On("operation"), On("shard_key"),
 	}},
 	{Name: Event, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
-		On("event_type"), On("correlation_id", "occurred_at"),
-		On("store_code", "terminal_no", "producer", "sequence"), On("occurred_at"), On("shard_key"),
+		On("event_type", "occurred_at", "_id"), On("correlation_id", "occurred_at", "_id"), On("store_code", "terminal_no", "occurred_at", "_id"),
+		On("store_code", "terminal_no", "producer", "sequence"), On("occurred_at", "_id"), On("shard_key"),
 	}},
 	{Name: Snapshot, Access: Append, Shard: ByTill, Indexes: []Index{On("kind", "code", "version"), On("shard_key")}},
 	{Name: Direct, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{On("shard_key")}},

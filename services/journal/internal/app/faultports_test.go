@@ -147,6 +147,13 @@ func (x *faultedStore) Entry(p0 context.Context, p1 string, p2 string) (r0 *jour
 	return r0, r1
 }
 
+func (x *faultedStore) Events(p0 context.Context, p1 string, p2 journal.EventQuery) (r0 []*event.Business, r1 bool, r2 error) {
+	if lost := x.f.at("Store.Events", func() { r0, r1, r2 = x.Store.Events(p0, p1, p2) }); lost != nil {
+		return *new([]*event.Business), *new(bool), lost
+	}
+	return r0, r1, r2
+}
+
 func (x *faultedStore) Examination(p0 context.Context, p1 identity.Stream) (r0 app.Saved, r1 error) {
 	if lost := x.f.at("Store.Examination", func() { r0, r1 = x.Store.Examination(p0, p1) }); lost != nil {
 		return *new(app.Saved), lost

@@ -91,6 +91,9 @@ type Reader interface {
 	Direct(ctx context.Context, tenant, eventID string) (*journal.Direct, error)
 	// Order gives the business events of one order by time, and the entries of its transactions.
 	Order(ctx context.Context, tenant, orderID string) ([]*event.Business, []journal.Listed, error)
+	// Events gives business events in the order of the query, and whether there are more. It fails with
+	// ErrNotFound when there is no event q.After, and with ErrTooWide.
+	Events(ctx context.Context, tenant string, q journal.EventQuery) (found []*event.Business, more bool, err error)
 	// Session gives the logs of one session, each kind by sequence; all are empty when there are none.
 	Session(ctx context.Context, tenant string, key journal.SessionKey) (*journal.Session, error)
 	// Progress gives what of one producer's sequence in a stream is stored; empty when nothing is.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/openapi"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -92,7 +93,7 @@ func choice[T ~string](fallback T, allowed []T) openapi.Schema {
 
 // inTenant are the problems of whatever reads a tenant's journal.
 func inTenant(more ...*problem.Kind) []*problem.Kind {
-	return append(more, app.TenantUnknown, app.EntryDamaged)
+	return append(more, app.TenantUnknown, app.EntryDamaged, app.DatabaseAway)
 }
 
 var (
@@ -116,6 +117,32 @@ var (
 	}
 )
 
+// What the routes that make entries have in common.
+const making = "The same request with the same `Idempotency-Key` gives the same entry; the key with another request is refused. " +
+	"`amount` is what the operation does to the till: sales positive, returns and voids of sales negative, what moves no money 0. " +
+	"The types 501 and 502 stand for 701 and 702."
+
+var (
+	keyed = []openapi.Param{{Name: idempotency.Header, Required: true, Doc: "A fresh random key for every new request, the same one to repeat it."}}
+
+	makingProblems = inTenant(app.DirectInvalid, app.DirectDateInvalid, app.DirectNumbersInvalid, app.DirectTypeInvalid,
+		app.TerminalUnknown, app.StoreUnknown, app.EntryNotStored, problem.IdempotencyReuse)
+
+	instant  = openapi.Schema{"type": "string", "format": "date-time"}
+	eventsOf = []openapi.Param{
+		{Name: "eventType", Doc: "Such as `Sales.OrderCompleted`."}, {Name: "orderId", Doc: "The order that the event is about."},
+		{Name: "userId", Doc: "Who did it."},
+		{Name: "timestampFrom", Schema: instant}, {Name: "timestampTo", Doc: "Excluded.", Schema: instant},
+		{Name: "sort", Doc: "By time.", Schema: choice("desc", []string{"asc", "desc"})},
+		{Name: "cursor", Doc: "The `nextCursor` of the page before."}, pages[1],
+	}
+	eventsOfStore = append([]openapi.Param{{Name: "terminalNo", Schema: number}}, eventsOf...)
+)
+
+func listingEvents(params []openapi.Param) openapi.Operation {
+	return openapi.Operation{Tag: "journal", Summary: "List business events", Params: params, Answer: EventListResponse{}, Problems: inTenant(app.BadSearch, app.SearchTooWide)}
+}
+
 // Operations says of each route what its row in the table of routes does not.
 var Operations = map[string]openapi.Operation{
 	"POST /api/v1/tenants": {Tag: "tenants", Summary: "Make a tenant's journal", Details: "Repeatable: `created` is false when it was there.", Body: CreateTenantRequest{}, Answer: TenantResponse{}},
@@ -127,6 +154,19 @@ var Operations = map[string]openapi.Operation{
 	"GET /api/v1/tenants/:tenant/stores/:store/journals/:journal":               showing,
 	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/journals/:journal": showing,
 	"GET /api/v1/tenants/:tenant/orders/:order/timeline":                        {Tag: "journal", Summary: "Everything about one order, from its first event on", Answer: TimelineResponse{}, Problems: inTenant(app.OrderNotFound)},
+
+	"GET /api/v1/tenants/:tenant/events":                             listingEvents(eventsOf),
+	"GET /api/v1/tenants/:tenant/stores/:store/events":               listingEvents(eventsOfStore),
+	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/events": listingEvents(eventsOf),
+
+	"POST /api/v1/tenants/:tenant/stores/:store/terminals/:no/journals": {
+		Tag: "journal", Summary: "Make a journal entry", Details: "For what comes from no service of ours. " + making,
+		Headers: keyed, Body: CreateJournalRequest{}, Answer: JournalResponse{}, Problems: makingProblems,
+	},
+	"POST /api/v1/tenants/:tenant/stores/:store/terminals/:no/transactions": {
+		Tag: "journal", Summary: "Make the entry of a transaction", Details: "Its numbers and counters must be given. " + making,
+		Headers: keyed, Body: DirectTransactionRequest{}, Answer: JournalResponse{}, Problems: makingProblems,
+	},
 
 	"GET /api/v1/tenants/:tenant/stores/:store/terminals/:no/reconciliation": {
 		Tag: "journal", Summary: "Hold a session's logs against its close",

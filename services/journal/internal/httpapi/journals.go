@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/tillroll/tillroll/pkg/auth"
-	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/pkg/problem"
@@ -200,34 +199,11 @@ type TimelineResponse struct {
 	Journals []JournalResponse `json:"journals"`
 }
 
-// EventResponse is one business event, with the field names of the event journal.
-type EventResponse struct {
-	EventID    string `json:"eventId"`
-	EventType  string `json:"eventType"`
-	Timestamp  string `json:"timestamp"`
-	UserID     string `json:"userId"`
-	StoreID    string `json:"storeId"`
-	TerminalNo int    `json:"terminalNo"`
-	Sequence   uint64 `json:"sequence"`
-	Payload    any    `json:"payload"`
-}
-
 func (a *API) timeline(c *gin.Context) (any, error) {
 	order := c.Param("order")
 	events, entries, err := a.App.Orders.Timeline(c.Request.Context(), c.Param("tenant"), order)
 	if err != nil {
 		return nil, err
 	}
-	response := TimelineResponse{OrderID: order, Events: make([]EventResponse, len(events)), Journals: journalResponses(entries)}
-	for i, e := range events {
-		response.Events[i] = eventResponse(e)
-	}
-	return response, nil
-}
-
-func eventResponse(e *event.Business) EventResponse {
-	return EventResponse{
-		EventID: e.EventID, EventType: e.EventType, Timestamp: e.Timestamp, UserID: e.UserID, StoreID: e.StoreID,
-		TerminalNo: e.TerminalNo, Sequence: e.Sequence, Payload: e.Payload,
-	}
+	return TimelineResponse{OrderID: order, Events: eventResponses(events), Journals: journalResponses(entries)}, nil
 }

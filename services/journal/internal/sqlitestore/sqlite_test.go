@@ -284,6 +284,44 @@ func TestQueriesWalkIndexes(t *testing.T) {
 	}
 }
 
+// Business events are walked by an index that gives them in order; what an order has is few and sorted.
+func TestEventsWalkIndexes(t *testing.T) {
+	s, _ := newStore(t)
+	at := time.Now()
+	for index, q := range map[string]journal.EventQuery{
+		"log_event_instant":  {Occurred: journal.Span[time.Time]{From: &at, To: &at}, StoreCode: "s1", UserID: "u", After: "x"},
+		"log_event_type":     {Type: "Sales.OrderCompleted", Occurred: journal.Span[time.Time]{From: &at}, After: "x", OldestFirst: true},
+		"log_event_terminal": {StoreCode: "s1", TerminalNo: 1, Type: "Sales.OrderCompleted", After: "x"},
+		"log_event_order":    {CorrelationID: "o", StoreCode: "s1", TerminalNo: 1},
+	} {
+		query, args := eventWalk(&q)
+		if q.After != "" {
+			args = append(args, 1)
+		}
+		plan := planOf(t, s.tenants["acme"].reader, query, args...)
+		assert.Contains(t, plan, "SEARCH v USING INDEX "+index, plan)
+		if q.CorrelationID == "" {
+			assert.NotContains(t, plan, "ORDER BY", plan)
+		}
+	}
+}
+
+func TestEventsThatWouldBeTooManyToLookAtAreRefused(t *testing.T) {
+	s, _ := newStore(t)
+	till := tilltest.New("acme", "s1", 1)
+	for range 8 {
+		_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, till.Business("o", event.OrderSubtotalled{OrderID: "o"})))
+		require.NoError(t, err)
+	}
+	s.examined = 5
+	_, _, err := s.Events(t.Context(), "acme", journal.EventQuery{UserID: "nobody", Limit: 1})
+	require.ErrorIs(t, err, app.ErrTooWide)
+	from := tilltest.Start.Add(5 * time.Second)
+	found, _, err := s.Events(t.Context(), "acme", journal.EventQuery{UserID: "nobody", Limit: 1, Occurred: journal.Span[time.Time]{From: &from}})
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}
+
 func TestASearchThatWouldLookAtTooMuchIsRefused(t *testing.T) {
 	s, _ := newStore(t)
 	till := tilltest.New("acme", "s1", 1)

@@ -180,6 +180,68 @@ var readerCases = map[string]func(t *testing.T, s app.Store){
 		assert.Empty(t, got)
 		assert.Empty(t, entries)
 	},
+	"business events are found by every filter, page by page": func(t *testing.T, s app.Store) {
+		provision(t, s, "acme", "bolt")
+		var all []*event.Business
+		for i, of := range []struct {
+			store string
+			no    int
+		}{{"s1", 1}, {"s1", 2}, {"s2", 1}} {
+			till := tilltest.New("acme", of.store, of.no)
+			for j := range 6 {
+				order := "o" + strconv.Itoa(j%2)
+				b := till.Business(order, event.OrderCompleted{OrderID: order})
+				if j%3 == 0 {
+					b = till.Business(order, event.OrderSubtotalled{OrderID: order})
+				}
+				b.UserID = "u" + strconv.Itoa((i+j)%2)
+				if j == 5 { // at the same instant as the one before
+					b.OccurredAt = all[len(all)-1].OccurredAt
+				}
+				all = append(all, b)
+				commit(t, s, "acme", b)
+			}
+		}
+		from, to := tilltest.Start.Add(2*time.Second), tilltest.Start.Add(5*time.Second)
+		for what, q := range map[string]journal.EventQuery{
+			"everything": {}, "a type": {Type: "Sales.OrderSubtotalled"}, "an order": {CorrelationID: "o1"}, "a store": {StoreCode: "s1"},
+			"a terminal": {StoreCode: "s1", TerminalNo: 2}, "a terminal number": {TerminalNo: 1}, "a user": {UserID: "u1"},
+			"from": {Occurred: journal.Span[time.Time]{From: &from}}, "until": {Occurred: journal.Span[time.Time]{To: &to}},
+			"all at once":                     {StoreCode: "s2", TerminalNo: 1, Type: "Sales.OrderCompleted", CorrelationID: "o0", UserID: "u0", Occurred: journal.Span[time.Time]{From: &from}},
+			"a type of a terminal in an hour": {StoreCode: "s1", TerminalNo: 1, Type: "Sales.OrderCompleted", Occurred: journal.Span[time.Time]{From: &from, To: &to}},
+			"nothing":                         {CorrelationID: "' OR 1 --"},
+		} {
+			for _, oldest := range []bool{false, true} {
+				q.OldestFirst = oldest
+				want := map[string]bool{}
+				for _, b := range all {
+					if q.Holds(b) && (q.Occurred.From == nil || !b.OccurredAt.Before(from)) && (q.Occurred.To == nil || b.OccurredAt.Before(to)) {
+						want[b.EventID] = true
+					}
+				}
+				got, last := map[string]bool{}, time.Time{}
+				q.After, q.Limit = "", 2
+				for more := true; more; {
+					var page []*event.Business
+					var err error
+					page, more, err = s.Events(t.Context(), "acme", q)
+					require.NoError(t, err, what)
+					for _, b := range page {
+						assert.False(t, got[b.EventID], "%s: once", what)
+						got[b.EventID], q.After = true, b.EventID
+						assert.False(t, !last.IsZero() && (oldest && b.OccurredAt.Before(last) || !oldest && b.OccurredAt.After(last)), "%s: in order", what)
+						last = b.OccurredAt
+					}
+				}
+				assert.Equal(t, want, got, what)
+			}
+		}
+		_, _, err := s.Events(t.Context(), "acme", journal.EventQuery{Limit: 1, After: "nothing"})
+		assert.ErrorIs(t, err, app.ErrNotFound)
+		found, _, err := s.Events(t.Context(), "bolt", journal.EventQuery{Limit: 10})
+		require.NoError(t, err)
+		assert.Empty(t, found)
+	},
 	"a session has its own logs only, by sequence": func(t *testing.T, s app.Store) {
 		provision(t, s, "acme")
 		till, other := tilltest.New("acme", "s1", 1), tilltest.New("acme", "s1", 2)

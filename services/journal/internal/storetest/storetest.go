@@ -121,6 +121,7 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	errs["Each"] = s.Each(ctx, tenant, journal.Query{}, func(*journal.Listed) bool { return true })
 	_, errs["Entry"] = s.Entry(ctx, tenant, "x")
 	_, errs["Direct"] = s.Direct(ctx, tenant, "x")
+	_, _, errs["Events"] = s.Events(ctx, tenant, journal.EventQuery{Limit: 1})
 	_, _, errs["Order"] = s.Order(ctx, tenant, "x")
 	_, errs["Session"] = s.Session(ctx, tenant, journal.SessionKey{})
 	_, errs["Progress"] = s.Progress(ctx, identity.TenantStream(tenant), event.ProducerCart)
