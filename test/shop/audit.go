@@ -55,7 +55,8 @@ func (s *Shop) Drained(ctx context.Context) error {
 }
 
 // Audit checks that the journal holds exactly sales, by terminal: every transaction once, numbers
-// and sequences without gaps, the chain intact, nothing left anywhere.
+// and sequences without gaps, the chain intact, nothing left anywhere, and every transaction what its
+// events say it was.
 func (s *Shop) Audit(ctx context.Context, sales map[int][]Sale) error {
 	if err := s.Drained(ctx); err != nil {
 		return err
@@ -76,7 +77,10 @@ func (s *Shop) Audit(ctx context.Context, sales map[int][]Sale) error {
 	if !verified.Holds || len(verified.Streams) == 0 {
 		return fmt.Errorf("the journal does not verify: %+v", verified)
 	}
-	return s.complete(ctx)
+	if err := s.complete(ctx); err != nil {
+		return err
+	}
+	return s.Folded(ctx, sales)
 }
 
 // same compares sales with entries, one to one.
