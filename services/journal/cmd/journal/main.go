@@ -22,12 +22,13 @@ import (
 
 type config struct {
 	service.Settings
-	Data      string `env:"TILLROLL_DATA" envDefault:".tillroll"`
-	Processed string `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
-	MongoDB   string `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
-	AnyRights bool   `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
-	Namespace string `env:"TILLROLL_MONGODB_NAMESPACE"`
-	Binding   string `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
+	Data      string   `env:"TILLROLL_DATA" envDefault:".tillroll"`
+	Processed string   `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
+	MongoDB   string   `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
+	AnyRights bool     `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
+	Namespace string   `env:"TILLROLL_MONGODB_NAMESPACE"`
+	NoText    []string `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
+	Binding   string   `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
 }
 
 // open opens the journal's database.
@@ -35,7 +36,7 @@ func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, er
 	if c.MongoDB == "" {
 		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
 	}
-	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, Clock: clock})
+	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, NoTextIndex: c.NoText, Clock: clock})
 }
 
 func main() {

@@ -2,12 +2,14 @@ package mongostore
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/tillroll/tillroll/pkg/journaldb"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -89,6 +91,28 @@ func TestADatabaseOfAnEarlierReleaseIsCompleted(t *testing.T) {
 	same, err := tenantSchema.check(t.Context(), db)
 	require.NoError(t, err)
 	assert.True(t, same)
+}
+
+// The text index can be left out for a tenant, and be had later.
+func TestATenantWithoutTheTextIndex(t *testing.T) {
+	cfg := databases()
+	cfg.NoTextIndex = []string{"plain"}
+	s := openAs(t, cfg)
+	text := func(tenant string) bool {
+		specs, err := s.database(tenant).Collection(colJournal).Indexes().ListSpecifications(t.Context())
+		require.NoError(t, err)
+		return slices.ContainsFunc(specs, func(spec *mongo.IndexSpecification) bool { return spec.Name == "journal_text_text" })
+	}
+	for _, tenant := range []string{"plain", "acme"} {
+		_, err := s.Provision(t.Context(), tenant)
+		require.NoError(t, err)
+	}
+	assert.False(t, text("plain"))
+	assert.True(t, text("acme"))
+	cfg.NoTextIndex = nil
+	_, err := openAs(t, cfg).Known(t.Context(), "plain", nil)
+	require.NoError(t, err)
+	assert.True(t, text("plain"))
 }
 
 // Every document of a collection that a cluster spreads by till says to which one it belongs.

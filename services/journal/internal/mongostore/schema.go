@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
@@ -40,6 +41,16 @@ const (
 type schema struct{ journaldb.Schema }
 
 var tenantSchema, platformSchema = schema{journaldb.Tenant}, schema{journaldb.Platform}
+
+// withoutText is the same without text indexes.
+func (sc *schema) withoutText() *schema {
+	without := *sc
+	without.Collections = slices.Clone(sc.Collections)
+	for i, c := range without.Collections {
+		without.Collections[i].Indexes = slices.DeleteFunc(slices.Clone(c.Indexes), func(ix journaldb.Index) bool { return ix.Text })
+	}
+	return &without
+}
 
 // index is one index as the driver wants it.
 type index struct{ journaldb.Index }

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +64,9 @@ type Config struct {
 	// AnyRights lets the store run with rights that it does not need, or on a server that asks nobody
 	// who they are.
 	AnyRights bool
+	// NoTextIndex are the tenants, or "*" for all, whose journals are not given the text index of
+	// journal_text. Where it is already, it stays until somebody drops it.
+	NoTextIndex []string
 	// Namespace stands before the names of all databases: several installations share one server.
 	Namespace string
 }
@@ -74,6 +78,7 @@ type Store struct {
 	platform *mongo.Database
 	prefix   string
 	places   *places
+	noText   []string
 	examined int // how many entries a search may look at beside those that it gives
 
 	mu        sync.Mutex
@@ -95,7 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, uriError(cfg.URI, err)
 	}
 	s := &Store{
-		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, examined: examined,
+		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, noText: cfg.NoTextIndex, examined: examined,
 		platform: client.Database(cfg.Namespace + journaldb.PlatformDatabase), places: newPlaces(),
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
@@ -191,11 +196,11 @@ func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err
 	}
 	db := s.database(tenant)
 	if listed {
-		if _, err := tenantSchema.check(ctx, db); err != nil {
+		if _, err := s.schema(tenant).check(ctx, db); err != nil {
 			return false, classify(err)
 		}
 	}
-	if err := tenantSchema.prepare(ctx, db); err != nil {
+	if err := s.schema(tenant).prepare(ctx, db); err != nil {
 		return false, classify(err)
 	}
 	if err := s.step("list tenant"); err != nil {
@@ -241,13 +246,21 @@ func (s *Store) tenant(ctx context.Context, tenant string) (*mongo.Database, err
 	// The database of a listed tenant is never made anew: an empty journal in place of a lost one
 	// would look as if nothing had happened.
 	db := s.database(tenant)
-	if err := tenantSchema.upgrade(ctx, db); err != nil {
+	if err := s.schema(tenant).upgrade(ctx, db); err != nil {
 		return nil, classify(err)
 	}
 	s.mu.Lock()
 	s.tenants[tenant] = true
 	s.mu.Unlock()
 	return db, nil
+}
+
+// schema is how the database of a tenant is to be.
+func (s *Store) schema(tenant string) *schema {
+	if slices.Contains(s.noText, "*") || slices.Contains(s.noText, tenant) {
+		return tenantSchema.withoutText()
+	}
+	return &tenantSchema
 }
 
 func (s *Store) database(tenant string) *mongo.Database { return s.client.Database(s.prefix + tenant) }
