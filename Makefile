@@ -47,7 +47,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack test-mongo load soak fuzz lint clean
+.PHONY: build test test-unit test-stack test-mongo load-mongo load soak fuzz lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -72,6 +72,9 @@ soak: build ## deliver everything many times over crashes for MINUTES=10; MONGOD
 # Every fuzz target of every module, one after the other.
 fuzz: ## look for input that breaks a decoder: FUZZTIME=10s for each of them
 	@.ci/fuzz $(FUZZTIME)
+
+load-mongo: ## measure the MongoDB store: 200 tenants on one server; commits against the bare driver
+	@cd services/journal && GOWORK=off go test -tags load -count=1 -v -run TestTwoHundredTenants -bench BenchmarkCommit -benchtime 200x ./internal/mongostore
 
 lint: ## gofmt, go vet and golangci-lint in every module
 	@.ci/lint

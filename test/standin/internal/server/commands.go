@@ -1,6 +1,8 @@
 package server
 
 import (
+	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -135,6 +137,9 @@ func buildInfo(*Server, *request) (bson.D, error) {
 }
 
 func serverStatus(s *Server, _ *request) (bson.D, error) {
-	return doc("host", s.address, "version", version, "process", "standin", "uptime", time.Since(started).Seconds(),
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return doc("host", s.address, "version", version, "process", "standin", "pid", int64(os.Getpid()), "uptime", time.Since(started).Seconds(),
+		"mem", doc("resident", int32(memory.Sys>>20)), "connections", doc("current", int32(s.connected())),
 		"repl", doc("setName", ReplicaSet, "isWritablePrimary", true, "me", s.address)), nil
 }

@@ -81,6 +81,12 @@ func (s *Server) closeConnections() {
 	s.sessions.abortAll() // nobody waits for a lock that is never given back
 }
 
+func (s *Server) connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.connections)
+}
+
 // client is what the server knows of a connection.
 type client struct {
 	appName      string
