@@ -42,6 +42,12 @@ func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Toolchain tells which Go would build the targets, or what is wrong with it.
+func Toolchain(ctx context.Context, targets []Target) (string, error) {
+	answer, err := findToolchain(ctx, targets)
+	return strings.TrimSpace(answer), err
+}
+
 // findToolchain returns what identifies the compiler, or says that there is none
 // or that it is too old.
 func findToolchain(ctx context.Context, targets []Target) (string, error) {

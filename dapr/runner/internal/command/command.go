@@ -31,6 +31,7 @@ var verbs = []verb{
 	{name: "down", summary: "stop the stack in order", do: down},
 	{name: "status", summary: "what runs; exit code 0 only when everything is ready (-json for programs)", do: status},
 	{name: "logs", summary: "show the logs of all, or of one: logs [-f] [-n LINES] [SERVICE]", do: logs},
+	{name: "doctor", summary: "what of this machine keeps the stack from running, and what to do (-json for programs)", do: examine},
 	{name: "build", summary: "only build", do: buildOnly},
 	{name: "clean", summary: "delete the data folder: every sale, key and log in it (-yes: without asking)", do: clean},
 	{name: background, do: runInBackground, hidden: true},

@@ -91,7 +91,7 @@ func newFlags(name string, o *options) *flag.FlagSet {
 	case "logs":
 		flags.BoolVar(&o.follow, "f", false, "go on showing what is logged")
 		flags.IntVar(&o.lines, "n", 200, "how many `LINES` of what was logged before; 0 for all")
-	case "status":
+	case "status", "doctor":
 		flags.BoolVar(&o.json, "json", false, "answer in JSON")
 	case "clean":
 		flags.BoolVar(&o.yes, "yes", false, "do not ask")

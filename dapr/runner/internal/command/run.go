@@ -24,6 +24,9 @@ func run(_ context.Context, call *invocation) error {
 	if err != nil {
 		return err
 	}
+	if err := call.preflight(file); err != nil {
+		return err
+	}
 	if _, err := call.buildAll(ctx, file); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func ask(ctx context.Context, process record.Process) processView {
 	return seen
 }
 
-func writeJSON(out io.Writer, seen view) error {
+func writeJSON(out io.Writer, seen any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(seen)

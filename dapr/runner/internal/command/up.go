@@ -61,6 +61,9 @@ func (c *invocation) buildForUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.preflight(file); err != nil {
+		return err
+	}
 	_, err = c.buildAll(ctx, file)
 	return err
 }

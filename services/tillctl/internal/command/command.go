@@ -68,6 +68,8 @@ type line struct {
 	Backup  backupVerb  `cmd:"" group:"For the local stack:" help:"Copy a data folder, also while its stack runs."`
 	Restore restoreVerb `cmd:"" group:"For the local stack:" help:"Put a backup back, or only check it."`
 
+	Doctor doctorVerb `cmd:"" group:"For the local stack:" help:"Say what is missing on this machine, and how to get it."`
+
 	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
 	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
 	Env   envVerb   `cmd:"" group:"For the local stack:" help:"Print what a shell needs for \"dapr run -f dapr\"."`
