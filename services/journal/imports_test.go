@@ -33,6 +33,7 @@ var inward = map[string]struct {
 	}},
 	"internal/httpapi":   {[]string{"internal/app", "internal/journal"}, func(p string) bool { return !strings.Contains(p, "sql") && !strings.Contains(p, "dapr") }},
 	"internal/tilltest":  {[]string{"internal/journal"}, func(string) bool { return true }},
+	"internal/mongotest": {nil, func(string) bool { return true }},
 	"internal/storetest": {[]string{"internal/app", "internal/journal", "internal/tilltest"}, func(string) bool { return true }},
 	"cmd/journal":        {[]string{"internal/app", "internal/httpapi", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
 }
