@@ -48,7 +48,7 @@ type Check struct {
 	sure    uint64 // the same of what was kept elsewhere
 	fault   *Fault
 	suspect *Fault // the first event behind proven whose proof does not lead to the checkpoint
-	last    Line   // without its texts
+	holding bool   // some event's proof leads to the checkpoint: so not all of them were made anew
 	events  uint64
 	entries uint64
 }
@@ -158,12 +158,15 @@ func (c *Check) AddLine(l *Line) {
 	}
 	end.seq, end.hash = l.Seq, l.Hash
 	leaf := LeafHash(l.Hash)
-	if c.suspect == nil && !c.path.holds(leaf, l.Index, l.Inclusion) {
+	if c.suspect != nil && c.holding {
+		// What is wrong is known.
+	} else if c.path.holds(leaf, l.Index, l.Inclusion) {
+		c.holding = true
+	} else if c.suspect == nil {
 		c.suspect = &Fault{Index: l.Index, Last: l.Index, EventID: l.EventID, Stream: l.Stream, Seq: l.Seq,
 			Problem: "its proof does not lead to the checkpoint: it is not what stood there when the checkpoint was signed"}
 	}
 	c.edge.Append(leaf, nil)
-	c.last = Line{Index: l.Index, Link: l.Link, Hash: l.Hash}
 	c.passKept()
 }
 
@@ -303,7 +306,7 @@ func (c *Check) compare(k expected, name string) {
 	}
 	f := &Fault{Index: from, Last: max(k.Size, 1) - 1,
 		Problem: fmt.Sprintf("%s says otherwise: what it had of %d events was written anew, or changed", name, k.Size)}
-	if c.suspect != nil && c.suspect.Index >= c.proven {
+	if c.suspect != nil && c.holding && c.suspect.Index >= from {
 		f = c.suspect
 	}
 	c.fault = f
@@ -322,8 +325,14 @@ func (c *Check) Report() *Fault {
 		c.failAt(&Line{}, c.edge.size, "%s: what was kept elsewhere is of %d events. The export is older than it, or was cut",
 			missing(c.edge.size, k.Size), k.Size)
 	}
-	if c.suspect != nil && (c.fault == nil || c.suspect.Index < c.fault.Index) {
-		return c.suspect
+	switch s := c.suspect; {
+	case s == nil:
+	case c.fault == nil, c.holding && s.Index >= c.proven && s.Index < c.fault.Index:
+		return s
+	case !c.holding && s.Index < c.fault.Index:
+		// No proof at all leads to the checkpoint: the log was made anew, and what is wrong with this one
+		// event need not be the beginning of it.
+		return &Fault{Index: c.proven, Last: c.fault.Last, Problem: c.fault.Problem}
 	}
 	return c.fault
 }
