@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/pin":       {},
 	"internal/documents": {pkg + "state"},
 	"internal/app": {
-		pkg + "auth", pkg + "event", pkg + "idempotency", pkg + "identity", pkg + "money", pkg + "outbox", pkg + "problem", pkg + "state",
+		pkg + "auth", pkg + "event", pkg + "idempotency", pkg + "identity", pkg + "money", pkg + "outbox", pkg + "problem", pkg + "proof", pkg + "state",
 		here + "documents", here + "slip", here + "terminal",
 	},
 }

@@ -55,11 +55,12 @@ type App struct {
 	settled *bell
 	recent  *recent
 	tenants *queue
+	proofs  *checkpoints
 }
 
 // New makes the use cases.
 func New(n Needs) *App {
-	return &App{Needs: n, settled: newBell(), recent: newRecent(n.Clock), tenants: newQueue()}
+	return &App{Needs: n, settled: newBell(), recent: newRecent(n.Clock), tenants: newQueue(), proofs: newCheckpoints()}
 }
 
 // scene is what a terminal's command has before it: the terminal, and the rules of its store and tenant.

@@ -142,6 +142,7 @@ func (a *App) forceClose(ctx context.Context, id identity.Terminal, version uint
 			forced = nil
 			return nil
 		}
+		s.site.Checkpoint = a.newestCheckpoint(ctx, id.TenantID)
 		result, events, err := s.till().Force(s.site)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ func (a *App) SettleClose(ctx context.Context, r *event.SessionReport) error {
 			return nil
 		}
 		version := t.Closing.Version
+		s.site.Checkpoint = a.newestCheckpoint(ctx, id.TenantID)
 		result, events, err := t.Settle(r, s.site)
 		if err != nil {
 			return err

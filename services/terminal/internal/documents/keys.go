@@ -28,3 +28,6 @@ func TerminalKey(terminalID string) string { return "terminal/" + terminalID }
 func CloseResultKey(terminalID string, version uint64) string {
 	return "close-result/" + terminalID + "/" + strconv.FormatUint(version, 10)
 }
+
+// CheckpointKey of the newest checkpoint that is known of a tenant's journal.
+func CheckpointKey(tenantID string) string { return "checkpoint/" + tenantID }

@@ -90,8 +90,10 @@ func (a *API) snapshotWanted(ctx context.Context, w *event.SnapshotWanted) error
 	return a.App.ResendSnapshots(ctx, w.Stream())
 }
 
-// journalStatus moves the outbox forward. The cart service's status comes on the same topic.
+// journalStatus moves the outbox forward. The cart service's status comes on the same topic, and brings
+// a checkpoint as well.
 func (a *API) journalStatus(ctx context.Context, s *event.JournalStatus) error {
+	a.App.KeepCheckpoint(ctx, s)
 	if s.Producer != event.ProducerTerminal {
 		return nil
 	}

@@ -42,6 +42,14 @@ type Totals struct {
 	Counted           *money.Decimal
 	OverShort         *money.Decimal
 	Provisional       bool
+	Checkpoint        *Checkpoint
+}
+
+// Checkpoint is the journal's newest, in short: how many events it had signed, and the beginning of
+// their hash. On paper nobody can change it any more.
+type Checkpoint struct {
+	Size uint64
+	Root string
 }
 
 // line of a slip's body: a label, and mostly a value at the right margin.
@@ -78,9 +86,13 @@ func Close(h Heading, t Totals) Slip {
 			counts = append(counts, line{c.label, strconv.FormatInt(*c.n, 10) + c.unit})
 		}
 	}
+	var checkpoint []line
+	if t.Checkpoint != nil {
+		checkpoint = []line{{w.checkpoint, strconv.FormatUint(t.Checkpoint.Size, 10)}, {label: t.Checkpoint.Root}}
+	}
 	return h.write(w.titleClose, notes, counts, h.amounts(
 		labelled{w.initialAmount, t.InitialAmount}, labelled{w.expected, t.Expected},
-		labelled{w.counted, t.Counted}, labelled{w.overShort, t.OverShort}))
+		labelled{w.counted, t.Counted}, labelled{w.overShort, t.OverShort}), checkpoint)
 }
 
 // labelled is an amount that may not be known.

@@ -36,6 +36,7 @@ func TestSlips(t *testing.T) {
 	totals := slip.Totals{
 		Transactions: ptr(int64(12)), LastTransactionNo: ptr(int64(345)), CashMoves: 3, InitialAmount: ptr(d("50000")),
 		Expected: ptr(d("158640")), Counted: ptr(d("158600")), OverShort: ptr(d("-40")),
+		Checkpoint: &slip.Checkpoint{Size: 12345, Root: "K7QF-2M3X-9ABC-DEFG"},
 	}
 	for _, c := range []struct {
 		name string

@@ -17,6 +17,7 @@ type words struct {
 	transactions, lastTransactionNo, cashMoves       string
 	times, pieces                                    string // counting words
 	provisional                                      string
+	checkpoint                                       string
 	date                                             string // layout, without the weekday
 	weekdays                                         [7]string
 	yen                                              string // behind an amount of JPY; "" for the currency code in front
@@ -37,8 +38,8 @@ var languages = map[string]words{
 		cashIn: "入金", cashOut: "出金",
 		initialAmount: "釣銭準備金", expected: "現金(計算)", counted: "現金(実査)", overShort: "過不足",
 		transactions: "取引件数", lastTransactionNo: "最終取引No.", cashMoves: "入出金回数",
-		provisional: "仮精算 (取引件数は未確認)",
-		date:        "2006年01月02日", weekdays: [7]string{"日", "月", "火", "水", "木", "金", "土"},
+		provisional: "仮精算 (取引件数は未確認)", checkpoint: "ジャーナル検証値",
+		date: "2006年01月02日", weekdays: [7]string{"日", "月", "火", "水", "木", "金", "土"},
 		yen: "円",
 	},
 	English: {
@@ -49,8 +50,8 @@ var languages = map[string]words{
 		cashIn: "Cash in", cashOut: "Cash out",
 		initialAmount: "Float", expected: "Cash expected", counted: "Cash counted", overShort: "Over/short",
 		transactions: "Transactions", lastTransactionNo: "Last transaction no.", cashMoves: "Cash in/out",
-		provisional: "PROVISIONAL (transactions not counted)",
-		date:        "2006-01-02 ", weekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+		provisional: "PROVISIONAL (transactions not counted)", checkpoint: "Journal checkpoint",
+		date: "2006-01-02 ", weekdays: [7]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
 	},
 }
 

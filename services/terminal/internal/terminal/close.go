@@ -110,6 +110,7 @@ func (t *Terminal) abandon(carts []string, at Site) (CloseResult, []event.Event,
 func (t *Terminal) finish(totals slip.Totals, at Site) (CloseResult, []event.Event, error) {
 	closing, session := t.Closing, t.Session
 	totals.CashMoves, totals.InitialAmount, totals.Counted = session.CashMoves, session.InitialAmount, session.Counted
+	totals.Checkpoint = at.Checkpoint
 	if totals.Expected != nil && totals.Counted != nil {
 		overShort := totals.Counted.Sub(*totals.Expected)
 		totals.OverShort = &overShort

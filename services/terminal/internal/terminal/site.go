@@ -12,6 +12,8 @@ type Site struct {
 	Tenant Tenant
 	Store  Store
 	Now    time.Time
+	// Checkpoint is the newest that is known of the tenant's journal; nil: none.
+	Checkpoint *slip.Checkpoint
 }
 
 // local is now by the store's wall clock.
