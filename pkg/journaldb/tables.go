@@ -80,6 +80,7 @@ const (
 	Checkpoints   = "checkpoints"
 	Examinations  = "examinations"
 	Discrepancies = "discrepancies"
+	Accesses      = "log_access"
 )
 
 // Collections of the platform.
@@ -147,6 +148,7 @@ var Tenant = Schema{Kind: "journal", Version: 2, Collections: []Collection{
 		On("stream", "state"), On("stream", "kind", "key", "occurrence"), On("place"), On("state", "kind", "place"),
 		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"),
 	}},
+	{Name: Accesses, Access: Append, Indexes: []Index{On("at", "place"), On("subject", "at", "place")}},
 	{Name: Version, Access: Change},
 }}
 

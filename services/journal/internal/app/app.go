@@ -49,6 +49,7 @@ type App struct {
 
 	Discrepancies *Discrepancies
 	Direct        *Direct
+	Accesses      *Accesses
 
 	committer *committer
 	reporter  *reporter
@@ -90,6 +91,7 @@ func New(c Config) *App {
 	a.Proof = newProof(c, a.keeper)
 	a.Terminals = &Terminals{store: c.Store}
 	a.Direct = &Direct{store: c.Store, committer: a.committer, examiner: a.examiner, clock: c.Clock, metrics: m}
+	a.Accesses = &Accesses{store: c.Store, clock: c.Clock, newID: c.NewID}
 	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
 	return a
 }

@@ -70,6 +70,13 @@ func (x *faultedStore) Accept(p0 context.Context, p1 string, p2 string, p3 strin
 	return r0, r1
 }
 
+func (x *faultedStore) Accesses(p0 context.Context, p1 string, p2 app.AccessQuery) (r0 []*journal.Access, r1 int, r2 error) {
+	if lost := x.f.at("Store.Accesses", func() { r0, r1, r2 = x.Store.Accesses(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Access), *new(int), lost
+	}
+	return r0, r1, r2
+}
+
 func (x *faultedStore) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
 	if lost := x.f.at("Store.Behind", func() { r0, r1 = x.Store.Behind(p0, p1, p2, p3) }); lost != nil {
 		return *new([]*journal.Examined), lost
@@ -278,6 +285,13 @@ func (x *faultedStore) Receipts(p0 context.Context, p1 identity.Terminal, p2 str
 		return *new([]journal.ReceiptUse), lost
 	}
 	return r0, r1
+}
+
+func (x *faultedStore) RecordAccess(p0 context.Context, p1 string, p2 *journal.Access) (r0 error) {
+	if lost := x.f.at("Store.RecordAccess", func() { r0 = x.Store.RecordAccess(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
 }
 
 func (x *faultedStore) Resolve(p0 context.Context, p1 string, p2 app.Resolution) (r0 bool, r1 error) {

@@ -477,7 +477,7 @@ var beyond = []string{
 	"Store.Close", "Store.Ping", "Store.Depth", "Store.Items",
 	"Store.Search", "Store.Each", "Store.Entry", "Store.Order", "Store.Session", "Store.Streams", "Store.Walk",
 	"Store.Terminal", "Store.Stores",
-	"Store.Direct", "Store.Events", "Store.Discrepancies", "Store.Discrepancy", "Store.Accept", "Store.OpenDiscrepancies",
+	"Store.Direct", "Store.Events", "Store.Discrepancies", "Store.Discrepancy", "Store.Accept", "Store.OpenDiscrepancies", "Store.RecordAccess", "Store.Accesses",
 	// The log follows behind; TestTheLogSurvivesEveryFault strikes there.
 	"Store.Lease", "Store.LogSize", "Store.Unlogged", "Store.Extend", "Store.Row", "Store.LeafOf", "Store.EachLeaf", "Store.Logged",
 	"Store.PutCheckpoint", "Checkpoints.Send",

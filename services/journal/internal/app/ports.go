@@ -55,6 +55,7 @@ type Store interface {
 	Quarantine
 	Log
 	Examiner
+	AccessLog
 	// Ping tells whether the database can be read and written now.
 	Ping(ctx context.Context) error
 	Close() error
@@ -210,6 +211,21 @@ type DiscrepancyQuery struct {
 	BusinessDate string
 	OpenCounter  int
 	Skip, Limit  int
+}
+
+// AccessLog keeps who read what. Nothing that is in is ever changed or removed.
+type AccessLog interface {
+	// RecordAccess keeps one read.
+	RecordAccess(ctx context.Context, tenant string, a *journal.Access) error
+	// Accesses lists what q asks for, newest first, and counts all of it.
+	Accesses(ctx context.Context, tenant string, q AccessQuery) (items []*journal.Access, total int, err error)
+}
+
+// AccessQuery says which reads are wanted; zero values want all.
+type AccessQuery struct {
+	Subject     string
+	At          journal.Span[time.Time] // From included, To excluded
+	Skip, Limit int
 }
 
 // Publisher sends events; cloudevent.Publisher is one.

@@ -52,6 +52,8 @@ var (
 		Title: "Transaction type and amount do not fit", Hint: "An entry's amount is what the operation does to the till: sales are positive, returns and voids of sales negative."}
 	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
 		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
+	AccessNotRecorded = &problem.Kind{Code: 411006, Status: http.StatusServiceUnavailable, Name: "journal-access-not-recorded",
+		Title: "The read could not be put on record, so it is refused", Hint: "Try again after Retry-After seconds; if it stays, the operator looks after the journal's database."}
 	DatabaseAway = &problem.Kind{Code: 411001, Status: http.StatusServiceUnavailable, Name: "journal-database-unavailable",
 		Title: "The journal's database does not answer", Hint: "Try again after Retry-After seconds, with the same Idempotency-Key if the request changes something."}
 )
@@ -59,7 +61,7 @@ var (
 // Catalogue lists the journal's own problems.
 var Catalogue = []*problem.Kind{
 	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
-	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway,
+	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway, AccessNotRecorded,
 	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
 	CheckpointNotFound, LogRewritten,
 }

@@ -367,6 +367,8 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 		h.store.commit = fault
 		meet(h.make(admin, direct+"journals", "key", whole()))
 	}
+	h.store.access = app.ErrUnavailable
+	meet(h.get(h.user(auth.Auditor, "acme"), "/tenants/acme/streams"))
 	h.store.entry = app.ErrDamaged
 	meet(h.get(admin, "/tenants/acme/journals/x"))
 	for _, k := range app.Catalogue {

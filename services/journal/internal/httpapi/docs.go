@@ -93,7 +93,7 @@ func choice[T ~string](fallback T, allowed []T) openapi.Schema {
 
 // inTenant are the problems of whatever reads a tenant's journal.
 func inTenant(more ...*problem.Kind) []*problem.Kind {
-	return append(more, app.TenantUnknown, app.EntryDamaged, app.DatabaseAway)
+	return append(more, app.TenantUnknown, app.EntryDamaged, app.DatabaseAway, app.AccessNotRecorded)
 }
 
 var (
@@ -172,6 +172,14 @@ var Operations = map[string]openapi.Operation{
 		Tag: "journal", Summary: "Hold a session's logs against its close",
 		Params: []openapi.Param{{Name: "businessDate", Required: true, Schema: date}, {Name: "openCounter", Required: true, Schema: number}},
 		Answer: ReconciliationResponse{}, Problems: inTenant(app.BadSearch, app.SessionNotFound),
+	},
+
+	"GET /api/v1/tenants/:tenant/accesses": {
+		Tag: "proof", Summary: "List what auditors have read", Details: "Every read and export of an auditor is put on record before its answer goes out.",
+		Params: append([]openapi.Param{
+			{Name: "subject", Doc: "Whose reads."}, {Name: "timestampFrom", Schema: instant}, {Name: "timestampTo", Doc: "Excluded.", Schema: instant},
+		}, pages...),
+		Answer: ListResponse[AccessResponse]{}, Problems: inTenant(app.BadSearch),
 	},
 
 	"GET /api/v1/tenants/:tenant/discrepancies":                             listingDoubts,

@@ -50,6 +50,7 @@ type house struct {
 type store struct {
 	app.Store
 	commit error
+	access error
 	entry  error
 	signed []proof.Checkpoint // beside those that are stored
 }
@@ -66,6 +67,13 @@ func (s *store) Commit(ctx context.Context, tenant string, records []*journal.Re
 		return nil, s.commit
 	}
 	return s.Store.Commit(ctx, tenant, records)
+}
+
+func (s *store) RecordAccess(ctx context.Context, tenant string, a *journal.Access) error {
+	if s.access != nil {
+		return s.access
+	}
+	return s.Store.RecordAccess(ctx, tenant, a)
 }
 
 func (s *store) Entry(ctx context.Context, tenant, id string) (*journal.Listed, error) {

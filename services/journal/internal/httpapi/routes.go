@@ -12,7 +12,6 @@ import (
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/delivery"
 	"github.com/tillroll/tillroll/pkg/event"
-	"github.com/tillroll/tillroll/pkg/web"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 )
 
@@ -74,6 +73,7 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, tenant + "/events", readers, http.StatusOK, a.listEvents},
 		{http.MethodGet, store + "/events", readers, http.StatusOK, a.listEvents},
 		{http.MethodGet, terminal + "/events", tills, http.StatusOK, a.listEvents},
+		{http.MethodGet, tenant + "/accesses", administrators, http.StatusOK, a.listAccesses},
 		{http.MethodGet, tenant + "/orders/:order/timeline", readers, http.StatusOK, a.timeline},
 		{http.MethodGet, tenant + "/streams", overseers, http.StatusOK, a.streams},
 		{http.MethodGet, tenant + "/verification", overseers, http.StatusOK, a.verify},
@@ -114,7 +114,7 @@ const DeadLetters = "/deadletters/:app"
 func (a *API) Mount(e *gin.Engine) {
 	api := e.Group(Prefix)
 	for _, r := range a.Routes() {
-		api.Handle(r.Method, r.Path, a.Gate.Allow(r.Roles...), web.Handle(r.status, r.handle))
+		api.Handle(r.Method, r.Path, a.Gate.Allow(r.Roles...), a.serve(r))
 	}
 	deliveries := api.Group("", delivery.OnlySidecar(a.AppToken))
 	for _, s := range Subscriptions {

@@ -29,6 +29,7 @@ const (
 	colCopies        = journaldb.Copies
 	colExaminations  = journaldb.Examinations
 	colDiscrepancies = journaldb.Discrepancies
+	colAccess        = journaldb.Accesses
 
 	colTenants    = journaldb.Tenants
 	colTerminals  = journaldb.Terminals

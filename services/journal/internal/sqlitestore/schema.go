@@ -238,7 +238,7 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + merkleTables + examineTables + eventIndexes + documentViews() + guards(),
+` + merkleTables + examineTables + accessTables + eventIndexes + documentViews() + guards(),
 }
 
 const platformTables = `

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		{"quarantine", quarantineCases},
 		{"log", logCases},
 		{"examiner", examinerCases},
+		{"access log", accessCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.cases {
@@ -146,6 +147,8 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	_, _, errs["Discrepancies"] = s.Discrepancies(ctx, tenant, app.DiscrepancyQuery{Limit: 1})
 	_, errs["Discrepancy"] = s.Discrepancy(ctx, tenant, "x")
 	_, errs["Accept"] = s.Accept(ctx, tenant, "x", "ann", "why", at)
+	errs["RecordAccess"] = s.RecordAccess(ctx, tenant, &journal.Access{})
+	_, _, errs["Accesses"] = s.Accesses(ctx, tenant, app.AccessQuery{Limit: 1})
 	_, errs["OpenDiscrepancies"] = s.OpenDiscrepancies(ctx, tenant)
 	return errs
 }
