@@ -14,6 +14,7 @@ type Metrics struct {
 	streams   prometheus.Gauge
 	depth     *prometheus.GaugeVec
 	parked    *prometheus.GaugeVec
+	ages      *ages
 }
 
 // NewMetrics registers the metrics.
@@ -25,8 +26,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		streams:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "tillroll_outbox_streams", Help: "Terminals (and tenants) with events that may be unconfirmed."}),
 		depth:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tillroll_outbox_unconfirmed", Help: "Events not yet confirmed by the journal."}, []string{"tenant", "stream"}),
 		parked:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tillroll_outbox_parked", Help: "Events that the journal put in quarantine."}, []string{"tenant", "stream"}),
+		ages:      newAges(),
 	}
-	reg.MustRegister(m.published, m.resent, m.failures, m.streams, m.depth, m.parked)
+	reg.MustRegister(m.published, m.resent, m.failures, m.streams, m.depth, m.parked,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillroll_outbox_age_seconds", Help: "How long the oldest unconfirmed event has waited; 0 when none waits."}, m.ages.oldest))
 	return m
 }
 

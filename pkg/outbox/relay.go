@@ -124,6 +124,7 @@ func NewRelay(box *Box, pub Publisher, cfg RelayConfig, log *zap.Logger, metrics
 		streams: map[string]*course{}, wake: make(chan struct{}, 1),
 	}
 	box.nudge = r.nudge
+	metrics.ages.clock = box.clock
 	return r
 }
 
@@ -288,8 +289,10 @@ func (r *Relay) advance(ctx context.Context, c *course) (time.Time, error) {
 	settled := t.settled()
 	r.metrics.observe(c.stream, last-settled.Len(), len(t.Parked))
 	if settled.Through() >= last {
+		r.metrics.ages.unconfirmedFrom(c.stream.ID(), 0)
 		return r.rest(ctx, c)
 	}
+	r.metrics.ages.unconfirmedFrom(c.stream.ID(), settled.Through()+1)
 	c.emptyAt = time.Time{}
 	if c.sent.generation != t.Generation || c.sent.through <= t.PublishedThrough {
 		c.sent = sent{generation: t.Generation, through: t.PublishedThrough}
@@ -435,6 +438,7 @@ func (r *Relay) load(ctx context.Context, stream identity.Stream, generation int
 	if err != nil {
 		return nil, nil, err
 	}
+	r.metrics.ages.saw(stream.ID(), numbers[0], records[0].RecordedAt)
 	byTopic, topics := map[string]*topicBatch{}, []string(nil)
 	for i, rec := range records {
 		batch, ok := byTopic[rec.Topic]

@@ -22,7 +22,10 @@ const (
 )
 
 // Search finds journal entries.
-type Search struct{ store Store }
+type Search struct {
+	store   Store
+	seconds *searchSeconds
+}
 
 // SearchRequest is a query as a caller states it.
 type SearchRequest struct {
@@ -42,6 +45,7 @@ type SearchResult struct {
 
 // Find gives one page. It fails with BadSearch, SearchTooWide or TenantUnknown.
 func (s *Search) Find(ctx context.Context, r SearchRequest) (*SearchResult, error) {
+	defer s.seconds.time(&r)()
 	q := r.Query
 	q.Keywords = journal.Keywords(r.Keyword)
 	var err error
