@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net"
 	"os"
@@ -172,6 +173,34 @@ func TestAUserWithoutAListPublishesToEveryTopic(t *testing.T) {
 		stream(t, js, topic)
 		_, err := js.Publish(t.Context(), topic, []byte("x"))
 		require.NoError(t, err)
+	}
+}
+
+// tillctl events tail is such a user.
+func TestAViewerReadsStoredMessagesAndDoesNothingElse(t *testing.T) {
+	broker := start(t, "-dir", t.TempDir(), "-users", usersFile(t, `{"users":[
+		{"user":"ops","password":"ops-secret"},{"user":"viewer","password":"viewer-secret","view":true}]}`))
+	_, js := connect(t, broker.url, nats.UserInfo("ops", "ops-secret"))
+	stream(t, js, "topic-tranlog")
+	_, err := js.Publish(t.Context(), "topic-tranlog", []byte("sale"))
+	require.NoError(t, err)
+
+	violations := make(chan error, 10)
+	nc, _ := connect(t, broker.url, nats.UserInfo("viewer", "viewer-secret"),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err }))
+	answer, err := nc.Request("$JS.API.STREAM.LIST", nil, 5*time.Second)
+	require.NoError(t, err)
+	require.Contains(t, string(answer.Data), "topic-tranlog")
+	answer, err = nc.Request("$JS.API.STREAM.MSG.GET.topic-tranlog", []byte(`{"seq":1}`), 5*time.Second)
+	require.NoError(t, err)
+	require.Contains(t, string(answer.Data), base64.StdEncoding.EncodeToString([]byte("sale")))
+	for _, forbidden := range []string{
+		"topic-tranlog", "$JS.API.CONSUMER.CREATE.topic-tranlog", "$JS.API.CONSUMER.DURABLE.CREATE.topic-tranlog.journal",
+		"$JS.API.CONSUMER.MSG.NEXT.topic-tranlog.journal", "$JS.ACK.topic-tranlog.journal.1.1.1.1.1", "$JS.API.STREAM.PURGE.topic-tranlog",
+		"$JS.API.CONSUMER.DELETE.topic-tranlog.journal", "$JS.API.STREAM.CREATE.other", "_INBOX.somebody",
+	} {
+		require.NoError(t, nc.Publish(forbidden, []byte("{}")))
+		requireViolation(t, violations, forbidden)
 	}
 }
 

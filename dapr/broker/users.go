@@ -13,12 +13,18 @@ import (
 )
 
 // userEntry is one user of the users file. A nil Publish allows every topic, an
-// empty one none.
+// empty one none. A user with View reads stored messages and does nothing else.
 type userEntry struct {
 	User     string   `json:"user"`
 	Password string   `json:"password"`
 	Publish  []string `json:"publish"`
+	View     bool     `json:"view"`
 }
+
+// viewSubjects are the requests of a viewer: which streams there are, and a
+// stored message by its number. It makes no consumer, so it can neither take a
+// message from a sidecar nor change a sidecar's consumer.
+var viewSubjects = []string{"$JS.API.STREAM.LIST", "$JS.API.STREAM.MSG.GET.*"}
 
 // protocolSubjects are what every JetStream client has to publish to: requests
 // to the JetStream API, acknowledgements, and answers to requests.
@@ -81,6 +87,9 @@ func validateUsers(entries []userEntry) error {
 		case seen[entry.User]:
 			return fmt.Errorf("user %q is listed twice: remove one entry", entry.User)
 		}
+		if entry.View && entry.Publish != nil {
+			return fmt.Errorf("user %q has both view and publish: a viewer publishes nothing", entry.User)
+		}
 		seen[entry.User] = true
 		if err := validateTopics(entry); err != nil {
 			return err
@@ -103,7 +112,10 @@ func validateTopics(entry userEntry) error {
 // through JetStream only: messages and answers arrive in its inbox.
 func permissions(entry userEntry) *server.Permissions {
 	allowed := []string{">"}
-	if entry.Publish != nil {
+	switch {
+	case entry.View:
+		allowed = viewSubjects
+	case entry.Publish != nil:
 		allowed = append(append([]string{}, entry.Publish...), protocolSubjects...)
 	}
 	return &server.Permissions{

@@ -77,30 +77,22 @@ func checkAddress(address string) error {
 // newestRun is the newest format of run.json that is understood here.
 const newestRun = 1
 
+// run is what the runner has written down.
+type run struct {
+	Version   int `json:"version"`
+	Processes []struct {
+		Kind string `json:"kind"`
+		App  string `json:"app"`
+		URL  string `json:"url"`
+	} `json:"processes"`
+}
+
 // readRun gives the addresses of the apps that the runner has started on this data folder. None when
 // nothing runs.
 func readRun(data string) (map[string]string, error) {
-	file := filepath.Join(data, "run.json")
-	raw, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	run, err := parseRun(data)
 	if err != nil {
-		return nil, fmt.Errorf("where the services are cannot be read: %w (say it with --port-offset)", err)
-	}
-	var run struct {
-		Version   int `json:"version"`
-		Processes []struct {
-			Kind string `json:"kind"`
-			App  string `json:"app"`
-			URL  string `json:"url"`
-		} `json:"processes"`
-	}
-	if err := json.Unmarshal(raw, &run); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w (say where the services are with --port-offset)", file, err)
-	}
-	if run.Version > newestRun {
-		return nil, fmt.Errorf("%s was written by a newer runner (format %d): build tillctl anew, or use --port-offset", file, run.Version)
+		return nil, err
 	}
 	addresses := map[string]string{}
 	for _, p := range run.Processes {
@@ -109,4 +101,38 @@ func readRun(data string) (map[string]string, error) {
 		}
 	}
 	return addresses, nil
+}
+
+// parseRun reads run.json; it is empty when there is none.
+func parseRun(data string) (run, error) {
+	file := filepath.Join(data, "run.json")
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return run{}, nil
+	}
+	if err != nil {
+		return run{}, fmt.Errorf("where the services are cannot be read: %w (say it with --port-offset)", err)
+	}
+	var found run
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return run{}, fmt.Errorf("%s is damaged: %w (say where the services are with --port-offset)", file, err)
+	}
+	if found.Version > newestRun {
+		return run{}, fmt.Errorf("%s was written by a newer runner (format %d): build tillctl anew, or use --port-offset", file, found.Version)
+	}
+	return found, nil
+}
+
+// Broker gives the address of the broker that the runner has started on this data folder.
+func Broker(data string) (string, error) {
+	run, err := parseRun(data)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range run.Processes {
+		if p.Kind == "broker" {
+			return p.URL, nil
+		}
+	}
+	return "", fmt.Errorf("no stack of the runner runs in %s: start one with make run, or say where it is with --data", data)
 }

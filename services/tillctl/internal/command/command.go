@@ -70,6 +70,8 @@ type line struct {
 
 	Doctor doctorVerb `cmd:"" group:"For the local stack:" help:"Say what is missing on this machine, and how to get it."`
 
+	Events eventsVerb `cmd:"" group:"For the local stack:" help:"Show what services tell each other."`
+
 	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
 	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
 	Env   envVerb   `cmd:"" group:"For the local stack:" help:"Print what a shell needs for \"dapr run -f dapr\"."`

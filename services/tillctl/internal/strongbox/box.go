@@ -41,6 +41,38 @@ type brokerEntry struct {
 	User     string          `json:"user"`
 	Password string          `json:"password"`
 	Publish  json.RawMessage `json:"publish,omitempty"`
+	View     bool            `json:"view,omitempty"` // reads stored messages and does nothing else
+}
+
+// viewer is the broker's user of `tillctl events tail`. It is nobody's secret but the users file's.
+const viewer = "viewer"
+
+// fillViewer lets a viewer in at the broker.
+func (b *box) fillViewer(random io.Reader) error {
+	if b.brokerUser(viewer) != nil {
+		return nil
+	}
+	password, err := newToken(random)
+	if err != nil {
+		return err
+	}
+	b.broker.Users = append(b.broker.Users, brokerEntry{User: viewer, Password: password, View: true})
+	b.note(brokerFile, viewer)
+	return nil
+}
+
+// Viewer gives the user that may read the broker's stored messages. A data folder of an older release
+// has none until the next start.
+func Viewer(data string) (user, password string, err error) {
+	b, err := read(data)
+	if err != nil {
+		return "", "", err
+	}
+	known := b.brokerUser(viewer)
+	if known == nil {
+		return "", "", fmt.Errorf("%s has no user %q yet: stop the stack and start it again", b.path(brokerFile), viewer)
+	}
+	return known.User, known.Password, nil
 }
 
 var brokerFile = filepath.Join(secretsFolder, "broker.json")
@@ -93,7 +125,10 @@ func (b *box) fill(random io.Reader) error {
 			}
 		}
 	}
-	return b.fillBroker()
+	if err := b.fillBroker(); err != nil {
+		return err
+	}
+	return b.fillViewer(random)
 }
 
 func (b *box) fillIssuer(random io.Reader) error {
