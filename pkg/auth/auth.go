@@ -190,10 +190,10 @@ func NewAPIKey(random io.Reader, terminalID string) (key, fingerprint string, er
 	return key, Fingerprint(key), nil
 }
 
-// APIKeyTerminal is the terminal_id that a key claims.
+// APIKeyTerminal is the terminal_id that a key claims. What cannot be one is not looked for anywhere.
 func APIKeyTerminal(key string) (terminalID string, ok bool) {
 	i := strings.LastIndexByte(key, '.')
-	if i < 1 || len(key) > 200 {
+	if i < 1 || len(key) > 200 || strings.Trim(key[:i], "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 		return "", false
 	}
 	return key[:i], true

@@ -66,12 +66,15 @@ type fixture struct {
 	users  *auth.Issuer
 	tills  *auth.Issuer
 	keys   map[string]string // API key by terminal_id
+	// signing are the private keys of users and tills.
+	signing struct{ users, tills jose.JSONWebKey }
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: clockwork.NewFakeClockAt(evening), out: &sender{}, keys: map[string]string{}}
 	userKey, tillKey := signingKey(t), signingKey(t)
+	f.signing.users, f.signing.tills = userKey, tillKey
 	f.users, f.tills = issuer(t, auth.UserIssuer, userKey), issuer(t, auth.TerminalIssuer, tillKey)
 	verifier := auth.NewVerifier(func(name string) (jose.JSONWebKeySet, bool) {
 		set, ok := map[string]jose.JSONWebKeySet{auth.UserIssuer: auth.PublicSet(userKey), auth.TerminalIssuer: auth.PublicSet(tillKey)}[name]

@@ -35,6 +35,8 @@ type server struct {
 	api    *API
 	engine *gin.Engine
 	users  *auth.Issuer
+	// userKey is what users signs with.
+	userKey jose.JSONWebKey
 }
 
 // credential sets the headers of a caller.
@@ -57,7 +59,7 @@ func serve(t *testing.T, w *apptest.World) *server {
 	engine := web.New("terminal", zap.NewNop(), prometheus.NewRegistry())
 	api := &API{App: w.App, Log: zap.NewNop(), Keys: func(context.Context) (jose.JSONWebKeySet, error) { return auth.PublicSet(w.Key), nil }}
 	api.Mount(engine, verifier, appToken)
-	return &server{World: w, t: t, api: api, engine: engine, users: users}
+	return &server{World: w, t: t, api: api, engine: engine, users: users, userKey: key}
 }
 
 func bearer(token string) credential {
