@@ -52,7 +52,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack test-mongo load-mongo load soak fuzz lint clean
+.PHONY: build test test-unit test-stack test-mongo load-mongo tamper load soak fuzz lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -66,6 +66,9 @@ test-stack: build ## black-box tests of the whole stack (test/)
 
 test-mongo: build ## the stack tests with the journal in MongoDB: MONGODB_URI, mongod, Docker or the stand-in
 	@TILLROLL_TEST_MONGODB=$${TILLROLL_TEST_MONGODB:-find} .ci/test-stack
+
+tamper: ## change database files of the journal in 24 ways, a thousand times each, and find every change: a quarter of an hour
+	@cd services/journal && GOWORK=off CGO_ENABLED=0 TAMPER=1000 go test -count=1 -timeout 2h -v -run TestWhateverIsDoneToTheFileIsFound ./internal/sqlitestore | grep -v '^=== '
 
 load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
 	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) go test -tags load -count=1 -v ./load

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/assert"
@@ -172,4 +173,28 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 		require.Error(t, err, uri)
 		assert.NotContains(t, err.Error(), "s3cr")
 	}
+}
+
+// Of two processes one extends a tenant's log; when it stays away the other takes over.
+func TestTheLogIsOneProcesssAtATime(t *testing.T) {
+	clock := clockwork.NewFakeClock()
+	cfg := databases()
+	cfg.Clock = clock
+	a, b := openAs(t, cfg), openAs(t, cfg)
+	_, err := a.Provision(t.Context(), "acme")
+	require.NoError(t, err)
+	lease := func(s *Store, holder string) bool {
+		held, err := s.Lease(t.Context(), "acme", holder, time.Minute)
+		require.NoError(t, err)
+		return held
+	}
+	assert.True(t, lease(a, "a"))
+	assert.False(t, lease(b, "b"))
+	clock.Advance(40 * time.Second)
+	assert.True(t, lease(a, "a"), "who has it may renew it")
+	clock.Advance(40 * time.Second)
+	assert.False(t, lease(b, "b"))
+	clock.Advance(time.Minute)
+	assert.True(t, lease(b, "b"))
+	assert.False(t, lease(a, "a"))
 }

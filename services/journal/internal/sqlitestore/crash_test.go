@@ -56,6 +56,8 @@ func victim(dir string, killAt int) {
 	must(err)
 	_, err = s.Commit(noTest{}.Context(), "acme", tilltest.Records(noTest{}, storetest.Everything()...))
 	must(err)
+	_, err = logAll(noTest{}.Context(), s)
+	must(err)
 	fmt.Println("steps", steps)
 	os.Exit(0)
 }
@@ -132,6 +134,14 @@ func dieAt(t *testing.T, step int) {
 	assert.Equal(t, 6, entries)
 	_, err = s.Terminal(t.Context(), "acme-s1-1")
 	require.NoError(t, err)
+
+	c, err := logAll(t.Context(), s)
+	require.NoError(t, err)
+	assert.Equal(t, uint64(len(batch)), c.Size, "every event is in the log, once")
+	v, err := app.New(app.Config{Store: s, Clock: clockwork.NewRealClock(), Log: nop, Metrics: newRegistry()}).Proof.Verify(t.Context(), "acme")
+	require.NoError(t, err)
+	assert.True(t, v.Holds(), found(v))
+	assert.Equal(t, 1, v.Log.Checkpoints)
 }
 
 func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
