@@ -1,6 +1,7 @@
 package main
 
 import (
+	bindhttp "github.com/dapr/components-contrib/bindings/http"
 	nrsqlite "github.com/dapr/components-contrib/nameresolution/sqlite"
 	psmemory "github.com/dapr/components-contrib/pubsub/in-memory"
 	secretenv "github.com/dapr/components-contrib/secretstores/local/env"
@@ -35,6 +36,9 @@ func components() *registry.Options {
 
 	secretstores.DefaultRegistry.RegisterComponent(secretfile.NewLocalSecretStore, "local.file")
 	secretstores.DefaultRegistry.RegisterComponent(secretenv.NewEnvSecretStore, "local.env")
+
+	// Alerts of the journal go to a webhook through it.
+	bindings.DefaultRegistry.RegisterOutputBinding(bindhttp.NewHTTP, "http")
 
 	nameresolution.DefaultRegistry.RegisterComponent(nrsqlite.NewResolver, "sqlite")
 	nameresolution.DefaultRegistry.RegisterComponent(newNoResolver, runtimeDefaultResolver)

@@ -14,6 +14,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/service"
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
+	"github.com/tillroll/tillroll/services/journal/internal/alerts"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
 	"github.com/tillroll/tillroll/services/journal/internal/mongostore"
@@ -29,6 +30,8 @@ type config struct {
 	Namespace string   `env:"TILLROLL_MONGODB_NAMESPACE"`
 	NoText    []string `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
 	Binding   string   `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
+	Alerts    string   `env:"TILLROLL_ALERT_BINDING"`      // another; empty: alerts are in the log only
+	PublicURL string   `env:"TILLROLL_PUBLIC_URL"`         // where people reach the service, for links in alerts
 }
 
 // open opens the journal's database.
@@ -37,6 +40,14 @@ func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, er
 		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
 	}
 	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, NoTextIndex: c.NoText, Clock: clock})
+}
+
+// alerter is where alerts go, nil without a binding.
+func (c *config) alerter(s *service.Service) app.Alerter {
+	if c.Alerts == "" {
+		return nil
+	}
+	return alerts.New(s.Dapr, c.Alerts, c.PublicURL)
 }
 
 func main() {
@@ -57,7 +68,7 @@ func main() {
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
-			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding),
+			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s),
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {

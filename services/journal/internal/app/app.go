@@ -1,5 +1,5 @@
 // Package app is what the journal service does, one use case a file: take events in (ingest.go),
-// tell their publishers (status.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
+// tell their publishers (status.go) and people (alerts.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
 // prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
@@ -29,6 +29,7 @@ type Config struct {
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
 	Tracer    trace.Tracer
+	Alerts    Alerter // nil: alerts are in the log only
 	// Signer signs checkpoints, PublicKey is what they are checked with. Checkpoints, which may be
 	// nil, takes them out of the house.
 	Signer      *proof.Signer
@@ -56,6 +57,7 @@ type App struct {
 	hints     *hints
 	waiting   *waiting
 	examiner  *examiner
+	alarm     *alarm
 	keeper    *logKeeper
 	metrics   *metrics
 	store     Store
@@ -73,14 +75,16 @@ func New(c Config) *App {
 	a.keeper = newLogKeeper(c)
 	a.reporter.keeper = a.keeper
 	a.committer = newCommitter(c.Store, c.Tracer, m)
+	a.alarm = newAlarm(c.Alerts, c.Clock, c.Log, m)
 	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
+	a.examiner.found, a.examiner.damaged = a.alarm.discrepancy, a.alarm.damage
 	a.committer.stored = a.keeper.nudge
 	asker := &asker{publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log}
 	a.waiting = &waiting{store: c.Store, clock: c.Clock, log: c.Log, wake: make(chan struct{}, 1)}
 	a.Tenants = &Tenants{store: c.Store, waiting: a.waiting, log: c.Log}
 	a.Ingest = &Ingest{
 		store: c.Store, committer: a.committer, hints: a.hints, reporter: a.reporter, tenants: a.Tenants, waiting: a.waiting,
-		examiner: a.examiner, asker: asker, poison: newPoison(), clock: c.Clock, newID: c.NewID, log: c.Log, tracer: c.Tracer, metrics: m,
+		examiner: a.examiner, alarm: a.alarm, asker: asker, poison: newPoison(), clock: c.Clock, newID: c.NewID, log: c.Log, tracer: c.Tracer, metrics: m,
 		decode: journal.Decode, generations: map[lane]int{},
 	}
 	a.waiting.ingest = a.Ingest
@@ -90,6 +94,7 @@ func New(c Config) *App {
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}
 	a.Proof = newProof(c, a.keeper)
+	a.Proof.alarm = a.alarm
 	a.Terminals = &Terminals{store: c.Store}
 	a.Direct = &Direct{store: c.Store, committer: a.committer, examiner: a.examiner, clock: c.Clock, metrics: m}
 	a.Accesses = &Accesses{store: c.Store, clock: c.Clock, newID: c.NewID}
@@ -113,6 +118,7 @@ func (a *App) Parts() []Part {
 		{"log", a.keeper.run},
 		{"examination", a.examiner.run},
 		{"depths", a.watchDepth},
+		{"alerts", a.alarm.run},
 	}
 }
 

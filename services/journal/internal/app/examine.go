@@ -40,6 +40,7 @@ type examiner struct {
 	log     *zap.Logger
 	metrics *metrics
 	found   func(*journal.Discrepancy) // told of what was opened
+	damaged func(tenant, stream, what string)
 	wake    chan struct{}
 
 	mu    sync.Mutex
@@ -49,7 +50,7 @@ type examiner struct {
 
 func newExaminer(store Store, clock clockwork.Clock, log *zap.Logger, m *metrics) *examiner {
 	return &examiner{
-		store: store, clock: clock, log: log, metrics: m, found: func(*journal.Discrepancy) {}, wake: make(chan struct{}, 1),
+		store: store, clock: clock, log: log, metrics: m, found: func(*journal.Discrepancy) {}, damaged: func(string, string, string) {}, wake: make(chan struct{}, 1),
 		dirty: map[identity.Stream]bool{}, due: map[identity.Stream]time.Time{},
 	}
 }
@@ -134,6 +135,9 @@ func (x *examiner) round(ctx context.Context) error {
 		err := x.examine(ctx, stream)
 		if errors.Is(err, ErrMoved) || errors.Is(err, ErrUnavailable) {
 			x.note(stream) // there may be more than the other one saw
+		}
+		if errors.Is(err, ErrDamaged) {
+			x.damaged(stream.TenantID, stream.ID(), "what is stored of the stream cannot be read back")
 		}
 		if err != nil && !errors.Is(err, ErrMoved) {
 			failures = errors.Join(failures, err) // the next search finds it again

@@ -29,6 +29,9 @@ func RunExaminer(ctx context.Context, a *App) error { return a.examiner.run(ctx)
 // CountDepths counts what is open now.
 func CountDepths(ctx context.Context, a *App) { a.countDiscrepancies(ctx) }
 
+// RunAlarm sends alerts until ctx ends.
+func RunAlarm(ctx context.Context, a *App) error { return a.alarm.run(ctx) }
+
 // DecodeWith replaces the decoder.
 func DecodeWith(a *App, decode func(topic string, data []byte) (*journal.Record, error)) {
 	a.Ingest.decode = decode
@@ -54,4 +57,6 @@ const (
 	MarkLife     = markLife
 	AskEvery     = askEvery
 	BreakerTrips = breakerTrips
+	AlertBurst   = alertBurst
+	AlertWindow  = alertWindow
 )

@@ -15,6 +15,18 @@ import (
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
+type faultedAlerts struct {
+	app.Alerter
+	f *injector
+}
+
+func (x *faultedAlerts) Send(p0 context.Context, p1 *app.Alert) (r0 error) {
+	if lost := x.f.at("Alerts.Send", func() { r0 = x.Alerter.Send(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 type faultedCheckpoints struct {
 	app.CheckpointSink
 	f *injector
@@ -394,6 +406,7 @@ func (x *faultedStore) Walk(p0 context.Context, p1 string, p2 app.Walker) (r0 er
 
 // inject puts the injector in front of every port.
 func inject(c *app.Config, f *injector) {
+	c.Alerts = &faultedAlerts{c.Alerts, f}
 	c.Checkpoints = &faultedCheckpoints{c.Checkpoints, f}
 	c.Hints = &faultedHints{c.Hints, f}
 	c.Publisher = &faultedPublisher{c.Publisher, f}

@@ -36,6 +36,7 @@ type bench struct {
 	store     *faulty
 	hints     *memstate.Store
 	publisher *publisher
+	pager     *pager
 	spans     *tracetest.InMemoryExporter
 	registry  *prometheus.Registry
 	dir       string
@@ -49,7 +50,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), publisher: &publisher{}, clock: clockwork.NewFakeClockAt(tilltest.Start.Add(time.Hour))}
+	b := &bench{t: t, dir: t.TempDir(), publisher: &publisher{}, pager: &pager{}, clock: clockwork.NewFakeClockAt(tilltest.Start.Add(time.Hour))}
 	b.hints = memstate.New(b.clock.Now)
 	private, _, err := proof.NewKey(nil)
 	require.NoError(t, err)
@@ -70,7 +71,7 @@ func (b *bench) start() {
 	b.registry = prometheus.NewRegistry()
 	b.app = app.New(app.Config{
 		Store: b.store, Hints: b.hints, Publisher: b.publisher, Clock: b.clock, NewID: outbox.NewID,
-		Log: zap.NewNop(), Metrics: b.registry, Tracer: provider.Tracer("test"),
+		Log: zap.NewNop(), Metrics: b.registry, Tracer: provider.Tracer("test"), Alerts: b.pager,
 		Signer: b.signer, PublicKey: b.publicKey, Checkpoints: b.sink,
 	})
 	b.stop = func() {

@@ -57,6 +57,7 @@ type Ingest struct {
 	tenants   *Tenants
 	waiting   *waiting
 	examiner  *examiner
+	alarm     *alarm
 	asker     *asker
 	poison    *poison
 	clock     clockwork.Clock
@@ -221,6 +222,9 @@ func (in *Ingest) commitTenant(ctx context.Context, tenant string, arrivals []*a
 	for i, a := range rest {
 		a.outcome, a.err = candidates[i].outcome, candidates[i].err
 		a.ownFault = errors.Is(a.err, ErrRefused) || errors.Is(a.err, errPanicked)
+		if errors.Is(a.err, ErrDamaged) {
+			in.alarm.damage(tenant, a.record.Stream().ID(), "the chain's head cannot be read back; its events wait")
+		}
 		if a.err == nil {
 			in.remember(a.record)
 		}
@@ -297,9 +301,10 @@ func (in *Ingest) judge(a *arrival) {
 // when it cannot be kept it comes again.
 func (in *Ingest) setAside(ctx context.Context, arrivals []*arrival) {
 	var items []*journal.Quarantined
+	var of []*arrival
 	for _, a := range arrivals {
 		if a.refusal != nil {
-			items = append(items, in.item(a))
+			items, of = append(items, in.item(a)), append(of, a)
 		}
 	}
 	if len(items) == 0 {
@@ -312,6 +317,9 @@ func (in *Ingest) setAside(ctx context.Context, arrivals []*arrival) {
 			}
 		}
 		return
+	}
+	for i, q := range items {
+		in.alertRefused(ctx, of[i], q)
 	}
 	asked := map[string]bool{}
 	for _, a := range arrivals {

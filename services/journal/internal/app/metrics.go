@@ -24,6 +24,8 @@ type metrics struct {
 
 	discrepancies *prometheus.CounterVec
 	openFindings  *prometheus.GaugeVec
+	alerts        *prometheus.CounterVec
+	alertsFailing prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -53,11 +55,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "quarantine_open", Help: "Events in quarantine that wait for somebody."}),
 		discrepancies: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
 			Name: "discrepancies_total", Help: "Changes of discrepancies, by kind and the state that they came to: open, closed, accepted."}, []string{"kind", "state"}),
+		alerts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "alerts_total", Help: "Alerts, by kind and result: sent, suppressed, failed, dropped."}, []string{"kind", "result"}),
+		alertsFailing: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "alerts_failing", Help: "1 while the last alert could not be sent."}),
 		openFindings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
 			Name: "discrepancies_open", Help: "Discrepancies that are open, by kind."}, []string{"kind"}),
 	}
 	reg.MustRegister(m.ingested, m.lag, m.commits, m.batch, m.splits, m.hintAnswers, m.hintBreaker, m.marksDropped, m.statuses, m.quarantine,
-		m.discrepancies, m.openFindings)
+		m.discrepancies, m.openFindings, m.alerts, m.alertsFailing)
 	return m
 }
 

@@ -20,6 +20,7 @@ type Proof struct {
 	publicKey string
 	clock     clockwork.Clock
 	slots     chan struct{}
+	alarm     *alarm
 }
 
 func newProof(c Config, keeper *logKeeper) *Proof {
@@ -81,5 +82,18 @@ func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error
 	if err == nil {
 		v.Log, err = p.verifyLog(ctx, tenant, logged)
 	}
+	if err == nil && !v.Holds() {
+		p.alarm.damage(tenant, v.firstBad(), "a verification found that the journal was changed")
+	}
 	return v, asProblem(err, TenantUnknown)
+}
+
+// firstBad is the stream of the first chain that does not hold, "" when it is something else.
+func (v *Verification) firstBad() string {
+	for _, s := range v.Streams {
+		if s.Bad != nil {
+			return s.Stream.ID()
+		}
+	}
+	return ""
 }

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"go.uber.org/zap"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// AlertKind is what an alert is about.
+type AlertKind string
+
+// The kinds.
+const (
+	AlertQuarantine  AlertKind = "quarantine"  // an event that contradicts another, is poison, or is not its sender's to send
+	AlertDiscrepancy AlertKind = "discrepancy" // money may be wrong or missing
+	AlertDamage      AlertKind = "damage"      // what was stored was changed, or cannot be read
+)
+
+// Alert is something that somebody must look at now. It carries what tells where to look, and nothing
+// of what an event says: no texts, amounts or names.
+type Alert struct {
+	Kind       AlertKind
+	Title      string
+	Tenant     string
+	Stream     string
+	EventID    string
+	Topic      string
+	TraceID    string
+	Reason     string
+	Detail     string
+	Path       string // of the route that shows it
+	At         time.Time
+	Suppressed int // alerts of this kind and tenant that were held back before this one
+}
+
+// Alerter sends alerts to people.
+type Alerter interface {
+	Send(ctx context.Context, a *Alert) error
+}
+
+// Limits of alerts.
+const (
+	alertBurst   = 5               // of one kind and tenant in a window; the rest is counted
+	alertWindow  = 5 * time.Minute // after which what was held back is told as a number
+	alertQueue   = 100
+	alertTimeout = 10 * time.Second
+	alertTries   = 3
+	alertRetry   = 5 * time.Second // before the second try, twice that before the third
+	maxAlertText = 300             // bytes of what may come from outside
+)
+
+type alertKey struct {
+	kind   AlertKind
+	tenant string
+}
+
+// window counts what was raised since it began.
+type window struct {
+	since      time.Time
+	sent, held int
+	last       Alert
+}
+
+// alarm raises alerts: each into the log, and those within the limits to the alerter. It never holds up
+// who raises one.
+type alarm struct {
+	alerter Alerter // nil: the log only
+	clock   clockwork.Clock
+	log     *zap.Logger
+	metrics *metrics
+	queue   chan *Alert
+
+	mu      sync.Mutex
+	windows map[alertKey]*window
+}
+
+func newAlarm(alerter Alerter, clock clockwork.Clock, log *zap.Logger, m *metrics) *alarm {
+	return &alarm{alerter: alerter, clock: clock, log: log, metrics: m, queue: make(chan *Alert, alertQueue), windows: map[alertKey]*window{}}
+}
+
+func (a *alarm) raise(alert Alert) {
+	alert.At = a.clock.Now().UTC()
+	alert.Reason, alert.Detail, alert.EventID = shorten(alert.Reason), shorten(alert.Detail), shorten(alert.EventID)
+	a.log.Error("alert", zap.String("kind", string(alert.Kind)), zap.String("title", alert.Title), zap.String("tenant_id", alert.Tenant),
+		zap.String("stream", alert.Stream), zap.String("event_id", alert.EventID), zap.String("reason", alert.Reason),
+		zap.String("detail", alert.Detail), zap.String("path", alert.Path), zap.String("alert_trace_id", alert.TraceID))
+	if a.alerter == nil || !a.admit(&alert) {
+		return
+	}
+	a.enqueue(&alert)
+}
+
+// admit tells whether an alert goes out now, and puts on it how many did not.
+func (a *alarm) admit(alert *Alert) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := alertKey{alert.Kind, alert.Tenant}
+	w := a.windows[key]
+	if w == nil || alert.At.Sub(w.since) >= alertWindow {
+		if w != nil {
+			alert.Suppressed = w.held
+		}
+		w = &window{since: alert.At}
+		a.windows[key] = w
+	}
+	if w.sent == alertBurst {
+		w.held, w.last = w.held+1, *alert
+		a.metrics.alerts.WithLabelValues(string(alert.Kind), "suppressed").Inc()
+		return false
+	}
+	w.sent++
+	return true
+}
+
+func (a *alarm) enqueue(alert *Alert) {
+	select {
+	case a.queue <- alert:
+	default: // the alerter has been away for long; the log has it
+		a.metrics.alerts.WithLabelValues(string(alert.Kind), "dropped").Inc()
+	}
+}
+
+// overdue takes what was held back in windows that are over: nobody waits for the next alert to learn
+// how many there were.
+func (a *alarm) overdue() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.clock.Now().UTC()
+	for key, w := range a.windows {
+		if now.Sub(w.since) < alertWindow {
+			continue
+		}
+		delete(a.windows, key)
+		if w.held == 0 {
+			continue
+		}
+		last := w.last
+		last.Suppressed = w.held - 1 // the last one itself goes out now
+		a.enqueue(&last)
+	}
+}
+
+// run sends until ctx ends; what waits then is in the log.
+func (a *alarm) run(ctx context.Context) error {
+	if a.alerter == nil {
+		<-ctx.Done()
+		return nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case alert := <-a.queue:
+			a.send(ctx, alert)
+		case <-a.clock.After(alertWindow / 5):
+			a.overdue()
+		}
+	}
+}
+
+func (a *alarm) send(ctx context.Context, alert *Alert) {
+	var err error
+	for try := range alertTries {
+		limited, cancel := context.WithTimeout(ctx, alertTimeout)
+		err = a.alerter.Send(limited, alert)
+		cancel()
+		if err == nil {
+			a.metrics.alerts.WithLabelValues(string(alert.Kind), "sent").Inc()
+			a.metrics.alertsFailing.Set(0)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.clock.After(alertRetry * time.Duration(try+1)):
+		}
+	}
+	a.metrics.alerts.WithLabelValues(string(alert.Kind), "failed").Inc()
+	a.metrics.alertsFailing.Set(1)
+	a.log.Error("an alert could not be sent; it is in the log only", zap.String("kind", string(alert.Kind)), zap.String("path", alert.Path), zap.Error(err))
+}
+
+func shorten(s string) string {
+	if len(s) <= maxAlertText {
+		return s
+	}
+	return s[:maxAlertText] + "…"
+}
+
+// alarming are the reasons of quarantine that no time mends.
+var alarming = map[journal.Reason]string{
+	journal.ContentChanged: "An event came again with other content",
+	journal.Poison:         "An event cannot be handled",
+	journal.WrongPublisher: "A service sent what it may not send",
+}
+
+// alertRefused raises what was set aside for such a reason, the first time.
+func (in *Ingest) alertRefused(ctx context.Context, a *arrival, q *journal.Quarantined) {
+	title, ok := alarming[q.Reason]
+	if !ok || a.replayed {
+		return
+	}
+	// What was kept before keeps its old id.
+	if _, err := in.store.Item(ctx, q.ID); err != nil {
+		return
+	}
+	path := "/quarantine/" + q.ID
+	if q.TenantID != "" {
+		path = "/tenants/" + q.TenantID + path
+	}
+	alert := Alert{Kind: AlertQuarantine, Title: title, Tenant: q.TenantID, EventID: q.EventID, Topic: q.Topic, Reason: string(q.Reason), Detail: q.Detail,
+		TraceID: a.span.SpanContext().TraceID().String(), Path: path}
+	if q.TenantID != "" {
+		alert.Stream = q.Stream.ID()
+	}
+	in.alarm.raise(alert)
+}
+
+// discrepancy raises a discrepancy of money.
+func (a *alarm) discrepancy(d *journal.Discrepancy) {
+	if !d.Kind.OfMoney() {
+		return
+	}
+	event := ""
+	if len(d.Events) > 0 {
+		event = d.Events[0]
+	}
+	a.raise(Alert{Kind: AlertDiscrepancy, Title: "What is stored does not add up", Tenant: d.Stream.TenantID, Stream: d.Stream.ID(), EventID: event,
+		Reason: string(d.Kind), Path: "/tenants/" + d.Stream.TenantID + "/discrepancies/" + d.ID})
+}
+
+// damage raises what was found to be changed or unreadable.
+func (a *alarm) damage(tenant, stream, what string) {
+	a.raise(Alert{Kind: AlertDamage, Title: "The journal is damaged", Tenant: tenant, Stream: stream, Reason: "damage", Detail: what,
+		Path: "/tenants/" + tenant + "/verification"})
+}
