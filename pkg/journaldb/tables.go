@@ -81,6 +81,9 @@ const (
 	Examinations  = "examinations"
 	Discrepancies = "discrepancies"
 	Accesses      = "log_access"
+
+	Terms      = "journal_terms"       // what entries can be found by in a keyword search
+	TermCounts = "journal_term_counts" // how many entries have a term, roughly
 )
 
 // Collections of the platform.
@@ -100,7 +103,9 @@ const Version = "schema_version"
 // rightly so: two events may share a timestamp.
 //
 // place ends the indexes by which lists are ordered, so that no two entries are equal.
-var Tenant = Schema{Kind: "journal", Version: 2, Collections: []Collection{
+//
+// The terms of entries stand beside the journal, not in it: they are derived, and may be made anew.
+var Tenant = Schema{Kind: "journal", Version: 3, Collections: []Collection{
 	{Name: IDs, Access: Append, Shard: ByID, Indexes: []Index{On("stream", "chain_seq")}},
 	{Name: Tran, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
@@ -149,6 +154,8 @@ var Tenant = Schema{Kind: "journal", Version: 2, Collections: []Collection{
 		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"),
 	}},
 	{Name: Accesses, Access: Append, Indexes: []Index{On("at", "place"), On("subject", "at", "place")}},
+	{Name: Terms, Access: Change, Shard: ByID, Indexes: []Index{On("terms", "generated_at", "place")}},
+	{Name: TermCounts, Access: Change, Indexes: []Index{On("n")}},
 	{Name: Version, Access: Change},
 }}
 

@@ -1,6 +1,6 @@
 // Package app is what the journal service does, one use case a file: take events in (ingest.go),
 // tell their publishers (status.go) and people (alerts.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
-// waiting.go), make tenants (provision.go), search (search.go), show one order (order.go), hold
+// waiting.go), make tenants (provision.go), search (search.go, rank.go, pattern.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
 // prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
 //
@@ -35,6 +35,7 @@ type Config struct {
 	Signer      *proof.Signer
 	PublicKey   string
 	Checkpoints CheckpointSink
+	Limits      SearchLimits // zero: the usual ones
 }
 
 // App is the service.
@@ -89,7 +90,7 @@ func New(c Config) *App {
 	}
 	a.waiting.ingest = a.Ingest
 	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, examiner: a.examiner, clock: c.Clock, log: c.Log}
-	a.Search = &Search{store: c.Store}
+	a.Search = &Search{store: c.Store, limits: c.Limits.OrUsual()}
 	a.Search.seconds = newSearchSeconds(c.Metrics)
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}

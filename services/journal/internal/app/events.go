@@ -28,9 +28,11 @@ func (o *Orders) List(ctx context.Context, tenant string, q journal.EventQuery, 
 	}
 	sum := sha256.Sum256(raw)
 	print := hex.EncodeToString(sum[:8])
-	if q.After, err = readCursor(cursor, print); err != nil {
+	from, err := readCursor(cursor, print)
+	if err != nil {
 		return nil, err
 	}
+	q.After = from.After
 	found, more, err := o.store.Events(ctx, tenant, q)
 	switch {
 	case errors.Is(err, ErrTooWide):
@@ -43,7 +45,7 @@ func (o *Orders) List(ctx context.Context, tenant string, q journal.EventQuery, 
 	}
 	page := &EventPage{Items: found}
 	if more {
-		page.NextCursor = writeCursor(print, found[len(found)-1].EventID)
+		page.NextCursor = writeCursor(cursorAt(print, found[len(found)-1].EventID))
 	}
 	return page, nil
 }

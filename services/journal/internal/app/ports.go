@@ -80,11 +80,11 @@ type Recorder interface {
 
 // Reader is how the journal is read.
 type Reader interface {
-	// Search gives one page. Keywords are not its business: see Each. It fails with ErrNotFound when
-	// there is no entry q.After, and with ErrTooWide.
+	// Search gives one page. It fails with ErrNotFound when there is no entry q.After, and with
+	// ErrTooWide. An order by relevance is not its business.
 	Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error)
-	// Each calls visit with the entries that fulfil q, its keywords, page and After apart, in order,
-	// until visit returns false. It fails with ErrTooWide as Search does.
+	// Each calls visit with the entries that fulfil q, its page and After apart, in order, until visit
+	// returns false. It fails with ErrTooWide as Search does.
 	Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error
 	// Entry gives one entry by its event's id, or ErrNotFound.
 	Entry(ctx context.Context, tenant, eventID string) (*journal.Listed, error)

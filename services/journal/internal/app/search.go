@@ -8,23 +8,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
-// What one search may cost.
-const (
-	// keywordBudget is how many entries a keyword search may read.
-	keywordBudget = 20_000
-	searchTimeout = 3 * time.Second
-)
-
 // Search finds journal entries.
 type Search struct {
 	store   Store
 	seconds *searchSeconds
+	limits  SearchLimits
 }
 
 // SearchRequest is a query as a caller states it.
@@ -34,6 +29,7 @@ type SearchRequest struct {
 	GenerateDates journal.Span[string] // YYYY-MM-DD, both included, in TimeZone
 	TimeZone      string               // "": the store's
 	Keyword       string
+	Regex         bool // Keyword is a pattern
 	Cursor        string
 }
 
@@ -47,77 +43,93 @@ type SearchResult struct {
 func (s *Search) Find(ctx context.Context, r SearchRequest) (*SearchResult, error) {
 	defer s.seconds.time(&r)()
 	q := r.Query
-	q.Keywords = journal.Keywords(r.Keyword)
 	var err error
 	if q.Generated, err = s.instants(ctx, &r); err != nil {
 		return nil, err
 	}
-	print := fingerprint(&q)
-	if q.After, err = readCursor(r.Cursor, print); err != nil {
+	find, err := s.way(&r, &q)
+	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, searchTimeout)
-	defer cancel()
-	var page journal.Page
-	if len(q.Keywords) > 0 {
-		page, err = s.byKeyword(limited, r.Tenant, q)
-	} else {
-		page, err = s.store.Search(limited, r.Tenant, q)
+	print := fingerprint(&q, &r)
+	from, err := readCursor(r.Cursor, print)
+	if err != nil {
+		return nil, err
 	}
+	if q.After = from.After; q.After != "" && q.Counting == journal.CountUsual {
+		q.Counting = journal.CountNone // the first page has counted
+	}
+	limited, cancel := context.WithTimeout(ctx, s.limits.Time)
+	defer cancel()
+	page, err := find(limited, r.Tenant, q)
 	switch {
 	case err == nil:
 	case ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
-		return nil, SearchTooWide.New("the search took longer than %s", searchTimeout).Because(err)
+		return nil, tooWide(&q, "the search took longer than %s", s.limits.Time).Because(err)
 	case errors.Is(err, ErrTooWide):
-		return nil, SearchTooWide.New("too many entries would have to be looked at").Because(err)
+		return nil, tooWide(&q, "there are %s", strings.TrimPrefix(err.Error(), ErrTooWide.Error()+": ")).Because(err)
 	case errors.Is(err, ErrNotFound):
 		return nil, badCursor()
 	default:
 		return nil, asProblem(err, EntryNotFound)
 	}
+	if q.Counting == journal.CountNone {
+		page.Total, page.TotalIsLowerBound = from.Total, from.LowerBound
+	}
 	result := &SearchResult{Page: page}
 	if page.More {
-		result.NextCursor = writeCursor(print, page.Items[len(page.Items)-1].EventID)
+		result.NextCursor = writeCursor(cursor{1, print, page.Items[len(page.Items)-1].EventID, page.Total, page.TotalIsLowerBound})
 	}
 	return result, nil
 }
 
-// byKeyword reads the candidates of the other filters and looks into each.
-func (s *Search) byKeyword(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
-	var page journal.Page
-	read, skip, begun := 0, q.Skip, q.After == ""
-	err := s.store.Each(ctx, tenant, q, func(l *journal.Listed) bool {
-		if read++; read > keywordBudget {
-			return false
+// way chooses how to find what is asked for: a pattern and an order by relevance are the
+// application's, everything else is the store's.
+func (s *Search) way(r *SearchRequest, q *journal.Query) (func(context.Context, string, journal.Query) (journal.Page, error), error) {
+	ranked := len(q.Sort) > 0 && q.Sort[0].Field == journal.ByRelevance
+	if r.Regex {
+		if ranked {
+			return nil, badParameter("sort", "keyword", "a pattern has no relevance; sort by another field, or search without regex=true")
 		}
-		here := begun
-		if l.EventID == q.After {
-			begun = true
-		}
-		if !journal.Holds(l.JournalText, q.Keywords) {
-			return true
-		}
-		page.Total++
-		switch {
-		case !here:
-		case skip > 0:
-			skip--
-		case len(page.Items) < q.Limit:
-			page.Items = append(page.Items, *l)
-		default:
-			page.More = true
-		}
-		return true
-	})
-	switch {
-	case err != nil:
-		return page, err
-	case read > keywordBudget:
-		return page, SearchTooWide.New("a keyword is looked for in at most %d entries, and the other filters leave more", keywordBudget)
-	case !begun:
-		return page, ErrNotFound
+		return s.byPattern(r.Keyword)
 	}
-	return page, nil
+	q.Keywords = journal.Keywords(r.Keyword)
+	if !ranked {
+		return s.store.Search, nil
+	}
+	if len(q.Keywords) == 0 {
+		return nil, badParameter("sort", "keyword", "relevance is that of keywords, such as keyword=coffee&sort=relevance")
+	}
+	q.Sort = nil // equals by relevance: newest first
+	return s.byRelevance, nil
+}
+
+// tooWide says which filters would leave less to look at: those that are not there yet.
+func tooWide(q *journal.Query, detail string, args ...any) *problem.Error {
+	var more []string
+	for _, f := range []struct {
+		given bool
+		names string
+	}{
+		{q.BusinessDate.From != nil && q.BusinessDate.To != nil, "businessDateFrom and businessDateTo"},
+		{q.StoreCode != "", "a store, with …/stores/{store}/journals"},
+		{len(q.Terminals) > 0, "terminalNo"},
+		{!q.ReceiptNo.Open(), "receiptNoFrom and receiptNoTo"},
+		{len(q.Types) > 0, "transactionType"},
+	} {
+		if !f.given {
+			more = append(more, f.names)
+		}
+	}
+	e := SearchTooWide.New(detail, args...)
+	if len(more) == 0 {
+		return e.WithHint("Ask for fewer days at a time with businessDateFrom and businessDateTo.")
+	}
+	return e.WithHint("Add a filter that leaves less to look at: %s.", strings.Join(more, "; or "))
+}
+
+func badParameter(name, rule, message string) error {
+	return BadSearch.New("%s: %s", name, message).WithFields(problem.Field{Name: name, Rule: rule, Message: message})
 }
 
 // instants turns dates into instants in the time zone of the store.
@@ -182,18 +194,25 @@ func (s *Search) zone(ctx context.Context, r *SearchRequest) (*time.Location, er
 	return zone, nil
 }
 
-// cursor is where a page ended. The filter is in it as a fingerprint: going on with another one would
-// skip entries in silence.
+// cursor is where a page ended, and the total that the first page has counted. The filter is in it as a
+// fingerprint: going on with another one would skip entries in silence.
 type cursor struct {
-	Version int    `json:"v"`
-	Filter  string `json:"f"`
-	After   string `json:"a"`
+	Version    int    `json:"v"`
+	Filter     string `json:"f"`
+	After      string `json:"a"`
+	Total      int    `json:"t"`
+	LowerBound bool   `json:"b,omitempty"`
 }
 
-func fingerprint(q *journal.Query) string {
+// cursorAt is a cursor of a list that has no total.
+func cursorAt(fingerprint, after string) cursor {
+	return cursor{Version: 1, Filter: fingerprint, After: after}
+}
+
+func fingerprint(q *journal.Query, r *SearchRequest) string {
 	same := *q
-	same.Skip, same.Limit, same.After = 0, 0, ""
-	raw, err := json.Marshal(same)
+	same.Skip, same.Limit, same.After, same.Counting = 0, 0, "", 0
+	raw, err := json.Marshal([]any{same, r.Regex, r.Query.Sort, r.Keyword})
 	if err != nil {
 		panic(fmt.Sprintf("query cannot be written: %v", err)) // plain values only
 	}
@@ -201,28 +220,27 @@ func fingerprint(q *journal.Query) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func writeCursor(fingerprint, after string) string {
-	raw, _ := json.Marshal(cursor{1, fingerprint, after}) // strings only: cannot fail
+func writeCursor(c cursor) string {
+	raw, _ := json.Marshal(c) // plain values: cannot fail
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func readCursor(text, fingerprint string) (after string, err error) {
+func readCursor(text, fingerprint string) (c cursor, err error) {
 	if text == "" {
-		return "", nil
+		return c, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	var c cursor
 	if err == nil {
 		err = json.Unmarshal(raw, &c)
 	}
-	if err != nil || c.Version != 1 || c.After == "" {
-		return "", badCursor()
+	if err != nil || c.Version != 1 || c.After == "" || c.Total < 0 {
+		return cursor{}, badCursor()
 	}
 	if c.Filter != fingerprint {
-		return "", BadSearch.New("cursor: belongs to a search with other filters or another sort").
+		return cursor{}, BadSearch.New("cursor: belongs to a search with other filters or another sort").
 			WithFields(problem.Field{Name: "cursor", Rule: "same-filters", Message: "must come with the parameters of the search that gave it"})
 	}
-	return c.After, nil
+	return c, nil
 }
 
 func badCursor() error {

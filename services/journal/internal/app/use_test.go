@@ -107,14 +107,14 @@ func TestKeywordsAreFoundInTheText(t *testing.T) {
 	b.provision("acme")
 	till := tilltest.New("acme", "s1", 1)
 	coffee, tea := till.Sale("300"), till.Sale("400")
-	coffee.JournalText, tea.JournalText = "ﾌﾞﾚﾝﾄﾞ Coffee 300", "Green Tea\n緑茶 400"
+	coffee.JournalText, tea.JournalText = "ﾌﾞﾚﾝﾄﾞ Coffee 300円", "Green Tea\n緑茶 400円"
 	b.deliver(coffee, tea, till.Cash("5"))
-	for keyword, want := range map[string]int{"coffee": 1, "ブレンド": 1, "緑茶 green": 1, `"green tea"`: 1, "green 300": 0, "400": 1, "00": 2, "%": 0, "_": 0} {
+	for keyword, want := range map[string]int{"coffee": 1, "ブレンド": 1, "緑茶 green": 1, `"green tea"`: 1, "green 300": 0, "400": 1, "円": 2, "00": 0, "%": 0, "_": 0} {
 		found := find(t, b, app.SearchRequest{Keyword: keyword})
 		assert.Equal(t, want, found.Total, keyword)
 		assert.Len(t, found.Items, want, keyword)
 	}
-	assert.Len(t, find(t, b, app.SearchRequest{Keyword: "00", Query: journal.Query{Skip: 1, Limit: 5}}).Items, 1)
+	assert.Len(t, find(t, b, app.SearchRequest{Keyword: "円", Query: journal.Query{Skip: 1, Limit: 5}}).Items, 1)
 	assert.Equal(t, 0, find(t, b, app.SearchRequest{Keyword: "coffee", Query: journal.Query{Amount: journal.Span[money.Decimal]{From: ptr(money.MustParse("301"))}}}).Total)
 }
 
@@ -125,8 +125,12 @@ func TestASearchThatReadsTooMuchIsRefusedWithAHint(t *testing.T) {
 	p := refused(t, b, app.SearchTooWide, app.SearchRequest{Query: journal.Query{StaffID: "s01"}})
 	assert.Contains(t, p.Hint, "businessDateFrom")
 	b.store.wide, b.store.endless = nil, true
-	p = refused(t, b, app.SearchTooWide, app.SearchRequest{Keyword: "coffee"})
-	assert.Contains(t, p.Detail, "keyword")
+	p = refused(t, b, app.SearchTooWide, app.SearchRequest{Keyword: "coffee", Regex: true})
+	assert.Contains(t, p.Detail, "5000 texts")
+	p = refused(t, b, app.SearchTooWide, app.SearchRequest{Keyword: "coffee", Query: journal.Query{StoreCode: "s1", Sort: byRelevance}})
+	assert.Contains(t, p.Detail, "5000 hits")
+	assert.NotContains(t, p.Hint, "a store", "it is there already")
+	assert.Contains(t, p.Hint, "businessDateFrom")
 }
 
 func TestProblemsOfReading(t *testing.T) {

@@ -81,6 +81,7 @@ func (a *API) searchJournals(c *gin.Context) (any, error) {
 	r := app.SearchRequest{Tenant: c.Param("tenant"), Query: readQuery(p, c.Param("no") == "")}
 	r.GenerateDates = span(p, "generateDateTo", journal.Span[string]{From: p.day("generateDateFrom"), To: p.day("generateDateTo")}, strings.Compare)
 	r.TimeZone, r.Keyword, r.Cursor = p.text("timeZone"), p.text("keyword"), p.cursor("cursor")
+	r.Regex, r.Query.Counting = p.flag("regex"), p.counting("total")
 	if r.Cursor != "" && r.Query.Skip > 0 {
 		p.fail("skip", "cursor", "must not come with cursor, which says by itself where to go on")
 	}
@@ -120,6 +121,18 @@ func readQuery(p *params, manyTerminals bool) journal.Query {
 		q.Terminals = p.terminals("terminalNo")
 	}
 	return q
+}
+
+// counting reads how far to count.
+func (p *params) counting(name string) journal.Counting {
+	s, given := p.one(name)
+	if given && s != "exact" {
+		p.fail(name, "enum", "must be exact, or not be given: then it is counted up to %d", journal.ExactTotal)
+	}
+	if given {
+		return journal.CountAll
+	}
+	return journal.CountUsual
 }
 
 // cursor may be longer than other texts.

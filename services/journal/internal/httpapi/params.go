@@ -78,6 +78,14 @@ func (p *params) text(name string) string {
 	return s
 }
 
+func (p *params) flag(name string) bool {
+	s, given := p.one(name)
+	if given && s != "true" && s != "false" {
+		p.fail(name, "boolean", "must be true or false")
+	}
+	return s == "true"
+}
+
 func (p *params) number(name string, example int64) *int64 {
 	s, given := p.one(name)
 	if !given {
@@ -206,9 +214,12 @@ func (p *params) sort(name string) []journal.Order {
 	for _, part := range strings.Split(s, ",") {
 		field, direction, _ := strings.Cut(strings.TrimSpace(part), ":")
 		o := journal.Order{Field: journal.Field(field), Descending: direction == "desc"}
+		if o.Field == journal.ByRelevance && part == s && direction != "asc" {
+			return []journal.Order{{Field: journal.ByRelevance, Descending: true}}
+		}
 		known := slices.Contains(journal.Fields, o.Field) && (direction == "asc" || direction == "desc" || direction == "")
 		if !known || slices.ContainsFunc(order, func(other journal.Order) bool { return other.Field == o.Field }) {
-			p.fail(name, "sort", "must be different fields with asc or desc such as businessDate:asc,receiptNo:desc; fields are %s", fieldNames())
+			p.fail(name, "sort", "must be different fields with asc or desc such as businessDate:asc,receiptNo:desc, or relevance alone; fields are %s", fieldNames())
 			return nil
 		}
 		order = append(order, o)

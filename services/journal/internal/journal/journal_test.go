@@ -61,6 +61,7 @@ func TestKeywords(t *testing.T) {
 		`"Green Tea" 100`:        {"green tea", "100"},
 		`"unclosed phrase`:       {"unclosed phrase"},
 		`a"b"c`:                  {"a", "b", "c"},
+		"\"two  spaces\nline\"":  {"two spaces line"},
 		`""`:                     nil,
 		"おにぎり 軽減":                {"おにぎり", "軽減"},
 		"$where .* ' OR 1=1; --": {"$where", ".*", "'", "or", "1=1;", "--"},
@@ -73,7 +74,7 @@ func TestHolds(t *testing.T) {
 	text := "ショップ\nGreen Tea  108\nﾊﾝﾊﾞｰｶﾞｰ 500\nＡＢＣ"
 	for phrase, want := range map[string]bool{
 		"green": true, "TEA": true, `"green tea"`: true, `"tea green"`: false, "ハンバーガー": true, "バーガ": true, "ｼｮｯﾌﾟ": true,
-		"abc": true, "abd": false, "green 500": true, "green 501": false, ".*": false, "": true,
+		"abc": true, "abd": false, "ab": false, "een": false, "50": false, `"tea 108"`: true, "ガ": true, "ｶﾞ": true, "カ": false, "green 500": true, "green 501": false, ".*": false, "": true,
 	} {
 		assert.Equal(t, want, journal.Holds(text, journal.Keywords(phrase)), "%q", phrase)
 	}

@@ -33,6 +33,7 @@ const (
 	ByOpenCounter     Field = "openCounter"
 	ByBusinessCounter Field = "businessCounter"
 	ByStaff           Field = "staffId"
+	ByRelevance       Field = "relevance" // of keyword searches only, most relevant first; no store knows it
 )
 
 // Fields lists what entries can be ordered by.
@@ -59,11 +60,22 @@ type Query struct {
 	TransactionNo Span[int64]
 	Amount        Span[money.Decimal]
 	StaffID       string
-	Keywords      []string // folded terms that the journal text must hold, all of them
+	Keywords      []string // folded, as Keywords gives them; the journal text must hold all of them
 	Sort          []Order  // empty: newest first
 	Skip, Limit   int
 	After         string // event id of the entry after which to go on; "" from the start
+	Counting      Counting
 }
+
+// Counting is how far the total of a search is counted.
+type Counting int
+
+// The ways of counting.
+const (
+	CountUsual Counting = iota // up to ExactTotal
+	CountAll                   // to the end
+	CountNone                  // not at all: the total stays 0
+)
 
 // Listed is an entry as searches give it.
 type Listed struct {
@@ -92,31 +104,49 @@ func Fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
 func Keywords(phrase string) []string {
 	var words []string
 	for i, part := range strings.Split(phrase, `"`) {
-		if i%2 == 1 {
-			if p := strings.TrimSpace(part); p != "" {
-				words = append(words, Fold(p))
-			}
-			continue
+		fields := strings.Fields(part)
+		if i%2 == 1 && len(fields) > 0 {
+			fields = []string{strings.Join(fields, " ")}
 		}
-		for _, w := range strings.Fields(part) {
-			words = append(words, Fold(w))
+		for _, w := range fields {
+			if k := strings.TrimSpace(fold(w)); k != "" {
+				words = append(words, k)
+			}
 		}
 	}
 	return words
 }
 
-// Holds tells whether text holds all keywords, which are folded already.
+// Holds tells whether text holds all keywords, which are folded already: any part of a text in scripts
+// without spaces, whole words in others.
 func Holds(text string, keywords []string) bool {
 	if len(keywords) == 0 {
 		return true
 	}
-	folded := Fold(text)
+	folded := ""
 	for _, k := range keywords {
-		if !strings.Contains(folded, k) {
+		if plainly(text, k) {
+			continue
+		}
+		if folded == "" {
+			folded = fold(text)
+		}
+		if occurrences(folded, k, 1) == 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// ByInstant tells whether the entries are wanted in the order of their instants.
+func (q *Query) ByInstant() bool {
+	return len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0].Field == ByGenerated
+}
+
+// Coarse tells whether no filter but store, terminals, types and dates is given: such filters leave
+// much, evenly spread, so that whoever goes along by instant soon has a page.
+func (q *Query) Coarse() bool {
+	return q.StaffID == "" && q.Amount.Open() && q.ReceiptNo.Open() && q.TransactionNo.Open()
 }
 
 // walks are the sets of fields that begin an index of every store which goes on by instant.
@@ -125,7 +155,6 @@ var walks = []string{"", "store", "type", "date", "store date", "store terminal"
 // Walkable tells whether an index holds just what is asked for, in the order that is wanted, so that a
 // page costs what a page holds.
 func (q *Query) Walkable() bool {
-	byInstant := len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0].Field == ByGenerated
 	day := q.BusinessDate.From != nil && q.BusinessDate.To != nil && *q.BusinessDate.From == *q.BusinessDate.To
 	fixed := []string{}
 	for _, f := range []struct {
@@ -136,7 +165,7 @@ func (q *Query) Walkable() bool {
 		{"terminal", len(q.Terminals) > 0, q.Terminals.Len() == 1},
 		{"date", !q.BusinessDate.Open(), day},
 		{"type", len(q.Types) > 0, len(q.Types) == 1},
-		{"other", q.StaffID != "" || !q.Amount.Open() || !q.ReceiptNo.Open() || !q.TransactionNo.Open(), false},
+		{"other", !q.Coarse(), false},
 	} {
 		if f.given && !f.fixed {
 			return false
@@ -145,5 +174,5 @@ func (q *Query) Walkable() bool {
 			fixed = append(fixed, f.name)
 		}
 	}
-	return byInstant && slices.Contains(walks, strings.Join(fixed, " "))
+	return q.ByInstant() && slices.Contains(walks, strings.Join(fixed, " "))
 }

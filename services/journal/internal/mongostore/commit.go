@@ -30,8 +30,10 @@ func (s *Store) Commit(ctx context.Context, tenant string, records []*journal.Re
 		return nil, err
 	}
 	var outcomes []app.Outcome
+	var b *batch
+	common := s.commonTerms(ctx, db)
 	err = s.transact(ctx, func(ctx mongo.SessionContext) error {
-		b := &batch{ctx: ctx, db: db, step: s.step, places: s.places, now: s.clock.Now(), docs: map[string][]any{}}
+		b = &batch{ctx: ctx, db: db, step: s.step, places: s.places, now: s.clock.Now(), docs: map[string][]any{}, common: common}
 		var err error
 		outcomes, err = b.commit(records)
 		return err
@@ -42,6 +44,7 @@ func (s *Store) Commit(ctx context.Context, tenant string, records []*journal.Re
 	if err != nil {
 		return nil, err
 	}
+	s.tally(ctx, db, b.terms)
 	return outcomes, nil
 }
 
@@ -82,6 +85,8 @@ type batch struct {
 	now    time.Time
 	docs   map[string][]any // by collection
 	copies map[string]*copyDocument
+	terms  [][]string      // of each entry, all of them
+	common map[string]bool // terms that are not indexed any more
 }
 
 // headDocument is where a stream's chain ends, and what of each producer's sequence is in it.
@@ -254,6 +259,7 @@ func (b *batch) add(c *chain, r *journal.Record) error {
 			return fmt.Errorf("%w: %w", app.ErrRefused, err)
 		}
 		b.docs[colJournal] = append(b.docs[colJournal], entry)
+		b.addTerms(entry)
 	}
 	log, doc, err := logDocument(r, b.now)
 	if err != nil {
@@ -301,6 +307,9 @@ func (b *batch) write(chains map[string]*chain) error {
 		}
 	}
 	if err := b.writeCopies(); err != nil {
+		return err
+	}
+	if err := b.writeTerms(); err != nil {
 		return err
 	}
 	return b.step("commit")

@@ -198,3 +198,13 @@ func TestTheLogIsOneProcesssAtATime(t *testing.T) {
 	assert.True(t, lease(b, "b"))
 	assert.False(t, lease(a, "a"))
 }
+
+// With few entries to spare, searches go through the index of terms by time, as they do in large
+// journals.
+func TestSearchesOfLargeJournals(t *testing.T) {
+	storetest.RunSearch(t, func(t *testing.T) app.Store {
+		s := open(t)
+		s.Limit(app.SearchLimits{Few: 3})
+		return s
+	})
+}

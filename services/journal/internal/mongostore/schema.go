@@ -30,6 +30,8 @@ const (
 	colExaminations  = journaldb.Examinations
 	colDiscrepancies = journaldb.Discrepancies
 	colAccess        = journaldb.Accesses
+	colTerms         = journaldb.Terms
+	colTermCounts    = journaldb.TermCounts
 
 	colTenants    = journaldb.Tenants
 	colTerminals  = journaldb.Terminals

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -25,6 +26,13 @@ func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (jou
 	}
 	ctx, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
+	if len(q.Keywords) > 0 {
+		k, err := s.keywordSearch(ctx, db, &q)
+		if err != nil {
+			return page, err
+		}
+		return k.page()
+	}
 	entries := db.Collection(colJournal)
 	if err := s.affordable(ctx, entries, &q); err != nil {
 		return page, err
@@ -53,8 +61,15 @@ func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (jou
 	if err != nil {
 		return page, err
 	}
-	n, err := count(ctx, entries, where, journal.ExactTotal)
-	page.Total, page.TotalIsLowerBound = min(n, journal.ExactTotal), n > journal.ExactTotal
+	most := journal.ExactTotal
+	switch q.Counting {
+	case journal.CountNone:
+		return page, nil
+	case journal.CountAll:
+		most = math.MaxInt32
+	}
+	n, err := count(ctx, entries, where, most)
+	page.Total, page.TotalIsLowerBound = min(n, most), n > most
 	return page, err
 }
 
@@ -63,6 +78,22 @@ func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (jou
 func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error {
 	db, err := s.tenant(ctx, tenant)
 	if err != nil {
+		return err
+	}
+	if len(q.Keywords) > 0 {
+		k, err := s.keywordSearch(ctx, db, &q)
+		if err != nil {
+			return err
+		}
+		err = k.each(func(l *journal.Listed) error {
+			if !visit(l) {
+				return errStop
+			}
+			return nil
+		})
+		if errors.Is(err, errStop) {
+			return nil
+		}
 		return err
 	}
 	entries := db.Collection(colJournal)
@@ -78,8 +109,8 @@ func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit 
 	})
 }
 
-// examined keeps a search that no index serves to a fraction of a second.
-const examined = 100_000
+// Limit says what a search may cost. It goes before the first search.
+func (s *Store) Limit(l app.SearchLimits) { s.limits = l.OrUsual() }
 
 // affordable refuses a query for which no index gives the entries in order and for which what the
 // indexes do leave is too much to look through or to sort.
@@ -89,9 +120,9 @@ func (s *Store) affordable(ctx context.Context, entries *mongo.Collection, q *jo
 	}
 	indexed := *q
 	indexed.StaffID, indexed.Amount = "", journal.Span[money.Decimal]{}
-	n, err := count(ctx, entries, filters(&indexed), s.examined)
-	if err == nil && n > s.examined {
-		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.examined)
+	n, err := count(ctx, entries, filters(&indexed), s.limits.Examined)
+	if err == nil && n > s.limits.Examined {
+		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.limits.Examined)
 	}
 	return err
 }

@@ -79,7 +79,8 @@ type Store struct {
 	prefix   string
 	places   *places
 	noText   []string
-	examined int // how many entries a search may look at beside those that it gives
+	limits   app.SearchLimits
+	tallies  *tallies
 
 	mu        sync.Mutex
 	tenants   map[string]bool // those whose database was looked at
@@ -100,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, uriError(cfg.URI, err)
 	}
 	s := &Store{
-		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, noText: cfg.NoTextIndex, examined: examined,
+		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, noText: cfg.NoTextIndex, limits: app.UsualSearchLimits, tallies: newTallies(),
 		platform: client.Database(cfg.Namespace + journaldb.PlatformDatabase), places: newPlaces(),
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
@@ -247,6 +248,9 @@ func (s *Store) tenant(ctx context.Context, tenant string) (*mongo.Database, err
 	// would look as if nothing had happened.
 	db := s.database(tenant)
 	if err := s.schema(tenant).upgrade(ctx, db); err != nil {
+		return nil, classify(err)
+	}
+	if err := s.indexTerms(ctx, db); err != nil {
 		return nil, classify(err)
 	}
 	s.mu.Lock()

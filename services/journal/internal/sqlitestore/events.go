@@ -50,7 +50,7 @@ func (s *Store) Events(ctx context.Context, tenant string, q journal.EventQuery)
 			if err := json.Unmarshal(content, e); err != nil {
 				return app.Damaged(err)
 			}
-			if looked++; looked > min(eventsExamined, s.examined)+q.Limit {
+			if looked++; looked > min(eventsExamined, s.limits.Examined)+q.Limit {
 				return fmt.Errorf("%w: more than %d events", app.ErrTooWide, looked-1)
 			}
 			switch {

@@ -3,10 +3,9 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"strings"
+	"time"
 
-	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -16,90 +15,9 @@ const listed = `j.store_code, j.terminal_no, j.transaction_no, j.transaction_typ
 	j.business_counter, j.receipt_no, j.amount_whole, j.amount_micros, j.quantity, j.staff_id, j.user_id,
 	j.generate_date_time, j.journal_text, j.receipt_text, e.event_id, e.chain_seq, e.hash`
 
-// fromJournal begins at the journal and looks up the rest: CROSS JOIN keeps the planner from turning
+// withEvent looks up what an entry does not have itself: CROSS JOIN keeps the planner from turning
 // it round.
-const fromJournal = ` FROM journal j CROSS JOIN event_ids e ON e.id = j.id`
-
-// Search implements app.Reader.
-func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
-	page := journal.Page{}
-	db, err := s.tenant(ctx, tenant)
-	if err != nil {
-		return page, err
-	}
-	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := s.affordable(ctx, tx, &q); err != nil {
-			return err
-		}
-		where := filters(&q)
-		totals, err := column[int](ctx, tx, where.count(journal.ExactTotal), where.args...)
-		if err != nil {
-			return err
-		}
-		page.Total, page.TotalIsLowerBound = min(totals[0], journal.ExactTotal), totals[0] > journal.ExactTotal
-		order := orderOf(&q)
-		if q.After != "" {
-			if err := after(ctx, tx, &where, order, q.After); err != nil {
-				return err
-			}
-		}
-		return each(ctx, tx, func(rows *sql.Rows) error {
-			if len(page.Items) == q.Limit {
-				page.More = true
-				return errStop
-			}
-			item, err := scanListed(rows, tenant)
-			if err == nil {
-				page.Items = append(page.Items, *item)
-			}
-			return err
-		}, where.list(order)+` LIMIT ? OFFSET ?`, append(where.args, q.Limit+1, q.Skip)...)
-	})
-	return page, err
-}
-
-// Each implements app.Reader.
-func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error {
-	db, err := s.tenant(ctx, tenant)
-	if err != nil {
-		return err
-	}
-	return db.read(ctx, func(tx *sql.Tx) error {
-		if err := s.affordable(ctx, tx, &q); err != nil {
-			return err
-		}
-		where := filters(&q)
-		return each(ctx, tx, func(rows *sql.Rows) error {
-			item, err := scanListed(rows, tenant)
-			if err == nil && !visit(item) {
-				return errStop
-			}
-			return err
-		}, where.list(orderOf(&q)), where.args...)
-	})
-}
-
-// examined keeps a search that no index serves to about a quarter of a second.
-const examined = 100_000
-
-// affordable refuses a query for which no index gives the entries in order and for which what the
-// indexes do leave is too much to look through or to sort.
-func (s *Store) affordable(ctx context.Context, tx *sql.Tx, q *journal.Query) error {
-	if q.Walkable() {
-		return nil
-	}
-	indexed := *q
-	indexed.StaffID, indexed.Amount = "", journal.Span[money.Decimal]{}
-	if q.StoreCode == "" { // terminals are numbered by store, and so indexed
-		indexed.Terminals = nil
-	}
-	where := filters(&indexed)
-	n, err := column[int](ctx, tx, where.count(s.examined), where.args...)
-	if err == nil && n[0] > s.examined {
-		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.examined)
-	}
-	return err
-}
+const withEvent = ` CROSS JOIN event_ids e ON e.id = j.id`
 
 // conditions are the parts of a WHERE, all of which must hold, and their parameters.
 type conditions struct {
@@ -118,17 +36,16 @@ func (c *conditions) where() string {
 	return " WHERE " + strings.Join(c.parts, " AND ")
 }
 
-// count counts what fulfils the conditions, up to one more than limit.
-func (c *conditions) count(limit int) string {
-	return fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM journal j%s LIMIT %d)`, c.where(), limit+1)
+func (c *conditions) and(other conditions) conditions {
+	return conditions{append(c.parts[:len(c.parts):len(c.parts)], other.parts...), append(c.args[:len(c.args):len(c.args)], other.args...)}
 }
 
-func (c *conditions) list(order []term) string {
+func orderBy(order []term) string {
 	keys := make([]string, len(order))
 	for i, t := range order {
 		keys[i] = t.column + t.direction()
 	}
-	return `SELECT ` + listed + fromJournal + c.where() + ` ORDER BY ` + strings.Join(keys, ", ")
+	return ` ORDER BY ` + strings.Join(keys, ", ")
 }
 
 // filters turns a query into conditions.
@@ -243,32 +160,27 @@ func orderOf(q *journal.Query) []term {
 	return append(order, term{column: "j.id", descending: sort[0].Descending})
 }
 
-// after lets the list begin behind one entry, wherever that stands: it costs the same on every page.
-func after(ctx context.Context, tx *sql.Tx, c *conditions, order []term, eventID string) error {
-	columns := make([]string, len(order))
+// after gives the conditions for standing behind one entry, wherever that stands: it costs the same on
+// every page. at is the instant of that entry.
+func after(ctx context.Context, tx querier, order []term, eventID string) (c conditions, at time.Time, err error) {
+	columns := make([]string, len(order), len(order)+1)
 	values := make([]any, len(order))
-	targets := make([]any, len(order))
+	targets := make([]any, len(order), len(order)+1)
 	for i, t := range order {
 		columns[i], targets[i] = t.column, &values[i]
 	}
+	var instant int64
+	columns, targets = append(columns, "j.generated_at"), append(targets, &instant)
 	found := false
-	err := each(ctx, tx, func(rows *sql.Rows) error {
+	err = each(ctx, tx, func(rows *sql.Rows) error {
 		found = true
 		return rows.Scan(targets...)
 	}, `SELECT `+strings.Join(columns, ", ")+` FROM event_ids e CROSS JOIN journal j ON j.id = e.id WHERE e.event_id = ?`, eventID)
 	if err != nil {
-		return err
+		return c, at, err
 	}
 	if !found {
-		return app.ErrNotFound
-	}
-	// The first column alone bounds the walk through an index; the rest decides between its equals.
-	if first := order[0]; !first.nullable {
-		comparison := " >= ?"
-		if first.descending {
-			comparison = " <= ?"
-		}
-		c.add(first.column+comparison, values[0])
+		return c, at, app.ErrNotFound
 	}
 	var alternatives, equal []string
 	var args, equalArgs []any
@@ -280,7 +192,7 @@ func after(ctx context.Context, tx *sql.Tx, c *conditions, order []term, eventID
 		equal, equalArgs = append(equal[:len(equal):len(equal)], t.column+" IS ?"), append(equalArgs[:len(equalArgs):len(equalArgs)], values[i])
 	}
 	c.add("("+strings.Join(alternatives, " OR ")+")", args...)
-	return nil
+	return c, time.UnixMicro(instant), nil
 }
 
 // beyond is the condition for coming after v in this column. Nothing stands before everything, as
@@ -299,13 +211,13 @@ func (t term) beyond(v any) (string, []any) {
 	return t.column + " > ?", []any{v}
 }
 
-func scanListed(rows *sql.Rows, tenant string) (*journal.Listed, error) {
+func scanListed(rows *sql.Rows, tenant string, more ...any) (*journal.Listed, error) {
 	l := &journal.Listed{Entry: journal.Entry{TenantID: tenant}}
 	var whole, rest int64
 	var hash []byte
-	err := rows.Scan(&l.StoreCode, &l.TerminalNo, &l.TransactionNo, &l.TransactionType, &l.BusinessDate, &l.OpenCounter,
+	err := rows.Scan(append([]any{&l.StoreCode, &l.TerminalNo, &l.TransactionNo, &l.TransactionType, &l.BusinessDate, &l.OpenCounter,
 		&l.BusinessCounter, &l.ReceiptNo, &whole, &rest, &l.Quantity, &l.StaffID, &l.UserID,
-		&l.GenerateDateTime, &l.JournalText, &l.ReceiptText, &l.EventID, &l.ChainSeq, &hash)
+		&l.GenerateDateTime, &l.JournalText, &l.ReceiptText, &l.EventID, &l.ChainSeq, &hash}, more...)...)
 	if err != nil {
 		return nil, err
 	}

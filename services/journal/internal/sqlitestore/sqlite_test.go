@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/event"
-	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -236,54 +235,6 @@ func TestDamageIsToldAndNeverTheEventsFault(t *testing.T) {
 }
 
 // Every query that the API makes walks an index; those that an index can order are not sorted.
-func TestQueriesWalkIndexes(t *testing.T) {
-	s, _ := newStore(t)
-	db := s.tenants["acme"]
-	day, instant, receipt, amount := "20260329", time.Now(), int64(5), money.FromInt(1)
-	one, two := sequence.Of(1), sequence.Of(1, 2)
-	types, oneType := []journal.Type{101, 102}, []journal.Type{101}
-	onDay, days := journal.Span[string]{From: &day, To: &day}, journal.Span[string]{From: &day}
-	for name, c := range map[string]struct {
-		query journal.Query
-		index string
-	}{
-		"nothing":                {journal.Query{}, "journal_instant"},
-		"instant":                {journal.Query{Generated: journal.Span[time.Time]{From: &instant, To: &instant}}, "journal_instant"},
-		"oldest first":           {journal.Query{Sort: []journal.Order{{Field: journal.ByGenerated}}}, "journal_instant"},
-		"store":                  {journal.Query{StoreCode: "s1"}, "journal_store_instant"},
-		"store and instant":      {journal.Query{StoreCode: "s1", Generated: journal.Span[time.Time]{From: &instant}}, "journal_store_instant"},
-		"day":                    {journal.Query{BusinessDate: onDay}, "journal_date"},
-		"store and day":          {journal.Query{StoreCode: "s1", BusinessDate: onDay}, "journal_store_date"},
-		"store and days":         {journal.Query{StoreCode: "s1", BusinessDate: days}, "journal_store_"},
-		"terminal":               {journal.Query{StoreCode: "s1", Terminals: one}, "journal_terminal_instant"},
-		"terminal and day":       {journal.Query{StoreCode: "s1", Terminals: one, BusinessDate: onDay}, "journal_terminal_date"},
-		"terminals and day":      {journal.Query{StoreCode: "s1", Terminals: two, BusinessDate: onDay}, "journal_"},
-		"terminal, type":         {journal.Query{StoreCode: "s1", Terminals: one, Types: oneType}, "journal_terminal_type"},
-		"type":                   {journal.Query{Types: oneType}, "journal_type"},
-		"types":                  {journal.Query{Types: types}, "journal_type"},
-		"receipt":                {journal.Query{ReceiptNo: journal.Span[int64]{From: &receipt, To: &receipt}}, "journal_receipt"},
-		"receipt of a store":     {journal.Query{StoreCode: "s1", ReceiptNo: journal.Span[int64]{From: &receipt, To: &receipt}}, "journal_"},
-		"transaction":            {journal.Query{TransactionNo: journal.Span[int64]{From: &receipt, To: &receipt}}, "journal_transaction"},
-		"day, amount and staff":  {journal.Query{StoreCode: "s1", BusinessDate: onDay, StaffID: "s01", Amount: journal.Span[money.Decimal]{From: &amount}}, "journal_store_date"},
-		"store and day, by type": {journal.Query{StoreCode: "s1", BusinessDate: onDay, Sort: []journal.Order{{Field: journal.ByType}}}, "journal_store_date"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			where := filters(&c.query)
-			plan := planOf(t, db.reader, where.list(orderOf(&c.query))+" LIMIT 101", where.args...)
-			first, _, _ := strings.Cut(plan, "\n")
-			assert.Contains(t, first, "USING INDEX "+c.index, plan)
-			assert.Contains(t, plan, "SEARCH e USING INTEGER PRIMARY KEY")
-			if c.query.Walkable() {
-				assert.NotContains(t, plan, "ORDER BY", plan)
-			} else {
-				assert.NotContains(t, plan, "SCAN j", plan)
-			}
-			count := planOf(t, db.reader, where.count(10), where.args...)
-			assert.Contains(t, count, "INDEX journal_", count)
-		})
-	}
-}
-
 // Business events are walked by an index that gives them in order; what an order has is few and sorted.
 func TestEventsWalkIndexes(t *testing.T) {
 	s, _ := newStore(t)
@@ -313,7 +264,7 @@ func TestEventsThatWouldBeTooManyToLookAtAreRefused(t *testing.T) {
 		_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, till.Business("o", event.OrderSubtotalled{OrderID: "o"})))
 		require.NoError(t, err)
 	}
-	s.examined = 5
+	s.Limit(app.SearchLimits{Examined: 5})
 	_, _, err := s.Events(t.Context(), "acme", journal.EventQuery{UserID: "nobody", Limit: 1})
 	require.ErrorIs(t, err, app.ErrTooWide)
 	from := tilltest.Start.Add(5 * time.Second)
@@ -332,7 +283,7 @@ func TestASearchThatWouldLookAtTooMuchIsRefused(t *testing.T) {
 	till.BusinessDate = "20260330"
 	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, till.Sale("1")))
 	require.NoError(t, err)
-	s.examined = 5
+	s.Limit(app.SearchLimits{Examined: 5})
 	byStaff, byAmount := journal.Query{StaffID: "s01", Limit: 10}, journal.Query{Sort: []journal.Order{{Field: journal.ByAmount}}, Limit: 10}
 	byTerminal := journal.Query{Terminals: sequence.Of(1), Limit: 10}
 	for _, q := range []journal.Query{byStaff, byAmount, byTerminal} {

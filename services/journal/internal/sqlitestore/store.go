@@ -38,7 +38,7 @@ type Store struct {
 	clock    clockwork.Clock
 	unlock   func() error
 	platform *database
-	examined int // how many entries a search may look at beside those that it gives
+	limits   app.SearchLimits
 
 	mu        sync.Mutex
 	tenants   map[string]*database // those that are open
@@ -46,6 +46,8 @@ type Store struct {
 
 	// step runs before every statement of a commit and around its end; tests fail or kill there.
 	step func(name string) error
+	// watch is between a search and the database; tests look at its statements there.
+	watch func(querier) querier
 }
 
 // Open opens the journal in dir, which it makes when it is not there. It fails when another process
@@ -59,9 +61,9 @@ func Open(ctx context.Context, dir string, clock clockwork.Clock) (*Store, error
 		return nil, err
 	}
 	s := &Store{
-		dir: dir, clock: clock, unlock: unlock, examined: examined,
+		dir: dir, clock: clock, unlock: unlock, limits: app.UsualSearchLimits,
 		tenants: map[string]*database{}, terminals: map[string]bool{},
-		step: func(string) error { return nil },
+		step: func(string) error { return nil }, watch: func(q querier) querier { return q },
 	}
 	if s.platform, err = openDatabase(ctx, filepath.Join(dir, platformFile), &platformSchema, true); err != nil {
 		return nil, errors.Join(err, unlock())
@@ -105,9 +107,12 @@ func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err
 		if err != nil {
 			return false, err
 		}
-		return false, classify(tenantSchema.prepare(ctx, db.writer))
+		if err := tenantSchema.prepare(ctx, db.writer); err != nil {
+			return false, classify(err)
+		}
+		return false, classify(db.index(ctx))
 	}
-	db, err := openDatabase(ctx, s.file(tenant), &tenantSchema, true)
+	db, err := openTenant(ctx, s.file(tenant), true)
 	if err != nil {
 		return false, classify(err)
 	}
@@ -151,7 +156,7 @@ func (s *Store) open(ctx context.Context, tenant string) (*database, error) {
 	}
 	// The file of a listed tenant is never made anew: an empty journal in place of a lost one would
 	// look as if nothing had happened.
-	db, err := openDatabase(ctx, s.file(tenant), &tenantSchema, false)
+	db, err := openTenant(ctx, s.file(tenant), false)
 	if err != nil {
 		return nil, classify(err)
 	}

@@ -26,3 +26,15 @@ func TestContract(t *testing.T) {
 		return s
 	})
 }
+
+// With few entries to spare, searches walk along indexes and go through the keyword index block by
+// block, as they do in large journals.
+func TestSearchesOfLargeJournals(t *testing.T) {
+	t.Parallel()
+	storetest.RunSearch(t, func(t *testing.T) app.Store {
+		s := open(t, t.TempDir())
+		s.Limit(app.SearchLimits{Few: 3})
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	})
+}

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		{"log", logCases},
 		{"examiner", examinerCases},
 		{"access log", accessCases},
+		{"search", searchCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.cases {
@@ -42,6 +43,17 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 					test(t, open(t))
 				})
 			}
+		})
+	}
+}
+
+// RunSearch holds stores to the part of the contract that is about searches only: once more for stores
+// that have to go about them in another way.
+func RunSearch(t *testing.T, open func(t *testing.T) app.Store) {
+	for name, test := range searchCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
 		})
 	}
 }

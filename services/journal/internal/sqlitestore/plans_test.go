@@ -1,0 +1,192 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"modernc.org/sqlite"
+
+	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/sequence"
+	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
+)
+
+// examined counts the entries that statements look at: recorder puts a call of it before every other
+// condition.
+var examined atomic.Int64
+
+func init() {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	must(sqlite.RegisterScalarFunction("examined", 1, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+		examined.Add(1)
+		return int64(1), nil
+	}))
+}
+
+// recorder sees every statement of a search: its plan, and how many entries it looks at.
+type recorder struct {
+	querier
+	t      *testing.T
+	what   string
+	most   int64
+	plans  map[string]bool // the statements that were looked at; the values do not change a plan
+	counts int
+}
+
+func (r *recorder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if !r.plans[query] {
+		r.plans[query] = true
+		r.check(planOf(r.t, r.querier, query, args...), query)
+	}
+	if from, where, ok := strings.Cut(query, " WHERE "); ok && strings.Contains(from, "INDEXED BY") {
+		r.counts++
+		examined.Store(0)
+		found, err := column[int64](ctx, r.querier, from+" WHERE examined(j.id) AND "+where, args...)
+		require.NoError(r.t, err)
+		most := r.most
+		if strings.HasPrefix(query, "SELECT count(*)") {
+			most = max(most, found[0]) // a total may look at all that it counts, and at nothing in vain
+		}
+		assert.LessOrEqual(r.t, examined.Load(), most+1, "%s\n%s\n%v", r.what, query, args)
+	}
+	return r.querier.QueryContext(ctx, query, args...)
+}
+
+// check refuses plans that read a table from end to end. The keyword index, what a statement has
+// gathered itself, and the few blocks are another matter.
+func (r *recorder) check(plan, query string) {
+	for _, line := range strings.Split(plan, "\n") {
+		if !strings.HasPrefix(line, "SCAN ") {
+			continue
+		}
+		fine := strings.Contains(line, "VIRTUAL TABLE INDEX") || strings.Contains(line, "(subquery") || strings.HasPrefix(line, "SCAN journal_blocks") ||
+			line == "SCAN w" || strings.HasPrefix(line, "SCAN j") && strings.Contains(query, ") j")
+		assert.True(r.t, fine, "%s\n%s\n%s", r.what, query, plan)
+	}
+}
+
+// Every query that the API can make: all combinations of filters, in every order, with and without
+// keywords and cursor. What it may look at is bounded, and the bound is kept, whether it is answered
+// or refused. An ordinary run asks some of them, JOURNAL_ALL_PLANS=1 all.
+func TestEveryQueryWalksAnIndexWithinItsBudget(t *testing.T) {
+	s, _ := newStore(t)
+	limits := app.SearchLimits{Examined: 120, Few: 20, Read: 60}
+	s.Limit(limits)
+	const entries = 600
+	var after string
+	for store := range 2 {
+		till := tilltest.New("acme", fmt.Sprintf("s%d", store+1), store+1)
+		var events []event.Event
+		for i := range entries / 2 {
+			till.BusinessDate = fmt.Sprintf("202603%02d", 1+i/12)
+			l := till.Sale("1")
+			l.JournalText = "tea 緑茶"
+			if i%10 == 0 {
+				l.JournalText = "coffee コーヒー"
+			}
+			events, after = append(events, l), l.EventID
+		}
+		_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, events...))
+		require.NoError(t, err)
+	}
+	r := &recorder{t: t, most: int64(limits.Examined), plans: map[string]bool{}}
+	s.watch = func(q querier) querier { r.querier = q; return r }
+	var answered, refused int
+	ask := func(q journal.Query) {
+		r.what = fmt.Sprintf("%+v", q)
+		_, err := s.Search(t.Context(), "acme", q)
+		if err == nil {
+			answered++
+			return
+		}
+		require.ErrorIs(t, err, app.ErrTooWide, r.what)
+		refused++
+	}
+	orders := [][]journal.Order{nil, {{Field: journal.ByGenerated}}}
+	for _, f := range journal.Fields {
+		orders = append(orders, []journal.Order{{Field: f, Descending: true}, {Field: journal.ByGenerated}})
+	}
+	every := 1
+	if os.Getenv("JOURNAL_ALL_PLANS") == "" {
+		every = 23 // no divisor of how many choices there are, so that all choices meet
+	}
+	no := 0
+	combine(func(q journal.Query) {
+		q.Limit = 7
+		for _, order := range orders {
+			for _, q.After = range []string{"", after} {
+				if no++; no%every == 0 {
+					q.Sort = order
+					ask(q)
+				}
+			}
+		}
+	})
+	for _, keywords := range []string{"tea", "緑茶", "茶", "コーヒー", "nothing", "%", "tea 緑茶"} {
+		for _, order := range orders {
+			ask(journal.Query{Keywords: journal.Keywords(keywords), Sort: order, Limit: 7})
+			ask(journal.Query{Keywords: journal.Keywords(keywords), Sort: order, Limit: 7, StoreCode: "s1", StaffID: "s01"})
+		}
+	}
+	t.Logf("%d queries answered, %d refused, %d different statements, %d of them counted", answered, refused, len(r.plans), r.counts)
+	assert.Greater(t, answered, 1000)
+	assert.Positive(t, refused)
+}
+
+// combine calls fn with every combination of filters.
+func combine(fn func(journal.Query)) {
+	day, later, instant, n, m, amount := "20260303", "20260309", tilltest.Start.Add(time.Minute), int64(105), int64(130), money.FromInt(1)
+	choices := [][]func(*journal.Query){
+		{nil, func(q *journal.Query) { q.StoreCode = "s1" }},
+		{nil, func(q *journal.Query) { q.Terminals = sequence.Of(1) }, func(q *journal.Query) { q.Terminals = sequence.Of(1, 2) }, func(q *journal.Query) { q.Terminals = sequence.Set{{First: 1, Last: 9999}} }},
+		{nil, func(q *journal.Query) { q.Types = []journal.Type{101} }, func(q *journal.Query) { q.Types = []journal.Type{101, 102} }},
+		{nil, func(q *journal.Query) { q.BusinessDate = journal.Span[string]{From: &day, To: &day} }, func(q *journal.Query) { q.BusinessDate = journal.Span[string]{From: &day, To: &later} }, func(q *journal.Query) { q.BusinessDate.From = &day }},
+		{nil, func(q *journal.Query) { q.Generated.From = &instant }},
+		{nil, func(q *journal.Query) { q.ReceiptNo = journal.Span[int64]{From: &n, To: &n} }, func(q *journal.Query) { q.ReceiptNo = journal.Span[int64]{From: &n, To: &m} }},
+		{nil, func(q *journal.Query) { q.TransactionNo.To = &m }},
+		{nil, func(q *journal.Query) { q.Amount.From = &amount }},
+		{nil, func(q *journal.Query) { q.StaffID = "s01" }},
+	}
+	var choose func(i int, q journal.Query)
+	choose = func(i int, q journal.Query) {
+		if i == len(choices) {
+			fn(q)
+			return
+		}
+		for _, set := range choices[i] {
+			next := q
+			if set != nil {
+				set(&next)
+			}
+			choose(i+1, next)
+		}
+	}
+	choose(0, journal.Query{})
+}
+
+func TestTheRecorderFindsFullScans(t *testing.T) {
+	s, _ := newStore(t)
+	db := s.tenants["acme"]
+	for _, query := range []string{`SELECT id FROM journal j WHERE quantity = 1`, `SELECT j.id FROM journal j ORDER BY j.amount_whole`} {
+		inner := &testing.T{}
+		r := &recorder{t: inner}
+		r.check(planOf(t, db.reader, query), query)
+		assert.True(t, inner.Failed(), query)
+	}
+}

@@ -1,0 +1,150 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
+)
+
+// The keyword index is an FTS5 table without content and without positions: for each term the ids of
+// the entries that have it, about a byte each. The terms are ours (journal.Terms), one word each for
+// FTS5, whose ascii tokenizer leaves alone everything beyond ASCII. The index only proposes: every
+// text is compared.
+//
+// journal_blocks says of every stretch of ids from when to when its entries are. Ids grow as entries
+// are stored, which is nearly the order of their instants; with the blocks a search goes through the
+// index by time, wherever it begins, and reads no more of it than its page needs.
+//
+// Both are derived: they can be made anew from the journal at any time (see index).
+const wordsStep = `
+CREATE VIRTUAL TABLE journal_words USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii');
+CREATE TABLE journal_blocks (
+	block  INTEGER PRIMARY KEY, -- id / 1024
+	last   INTEGER NOT NULL,    -- the greatest id that is indexed
+	oldest INTEGER NOT NULL,
+	newest INTEGER NOT NULL
+);
+CREATE TABLE journal_words_rules (rules INTEGER NOT NULL); -- by which the terms were made
+`
+
+// blockSize is how many ids make a block.
+const blockSize = 1024
+
+// addWords indexes one entry.
+func (b *batch) addWords(id int64, text string, generated int64) {
+	b.row("journal_words", id, strings.Join(journal.Terms(text), " "))
+	blocks := b.rows["journal_blocks"]
+	if n := len(blocks); n > 0 && blocks[n-1][0] == id/blockSize {
+		block := blocks[n-1]
+		block[1], block[2], block[3] = id, min(block[2].(int64), generated), max(block[3].(int64), generated)
+		return
+	}
+	b.row("journal_blocks", id/blockSize, id, generated, generated)
+}
+
+func openTenant(ctx context.Context, path string, create bool) (*database, error) {
+	db, err := openDatabase(ctx, path, &tenantSchema, create)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.index(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal file %s: keyword index: %w", path, err), db.close())
+	}
+	return db, nil
+}
+
+// indexedAtOnce is how many entries one transaction of index indexes.
+const indexedAtOnce = 5000
+
+// index brings the keyword index up to date: it indexes what was stored before there was one, and
+// everything anew when the rules have changed. When it is interrupted it goes on at the next opening.
+func (d *database) index(ctx context.Context) error {
+	if err := d.mendWords(ctx); err != nil {
+		return err
+	}
+	rules, err := column[int](ctx, d.reader, `SELECT rules FROM journal_words_rules`)
+	if err != nil {
+		return err
+	}
+	if len(rules) != 1 || rules[0] != journal.TermRules {
+		if err := d.write(ctx, forgetWords); err != nil {
+			return err
+		}
+	}
+	last, err := column[int64](ctx, d.reader, `SELECT coalesce(max(last), 0) FROM journal_blocks`)
+	for after := int64(0); err == nil; last[0] = after {
+		after = last[0]
+		err = d.write(ctx, func(tx *sql.Tx) error {
+			b := &batch{ctx: context.WithoutCancel(ctx), tx: tx, step: func(string) error { return nil }, rows: map[string][][]any{}}
+			after, err = b.indexMore(after)
+			return err
+		})
+		if after == last[0] {
+			return err
+		}
+	}
+	return err
+}
+
+// wordsTables are all tables of the keyword index, FTS5's own among them.
+var wordsTables = []string{"journal_words", "journal_words_config", "journal_words_data", "journal_words_idx", "journal_blocks", "journal_words_rules"}
+
+// mendWords makes all tables anew when one of them is missing.
+func (d *database) mendWords(ctx context.Context) error {
+	n, err := column[int](ctx, d.reader, `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN (`+marks(len(wordsTables))+`)`, anys(wordsTables)...)
+	if err != nil || n[0] == len(wordsTables) {
+		return err
+	}
+	return d.write(ctx, func(tx *sql.Tx) error {
+		for _, statement := range []string{
+			// FTS5 drops nothing unless it can open it: it gets what an empty index has.
+			`CREATE TABLE IF NOT EXISTS journal_words_config (k PRIMARY KEY, v) WITHOUT ROWID`,
+			`INSERT OR IGNORE INTO journal_words_config VALUES ('version', 4)`,
+			`CREATE TABLE IF NOT EXISTS journal_words_data (id INTEGER PRIMARY KEY, block BLOB)`,
+			`INSERT OR IGNORE INTO journal_words_data VALUES (1, x''), (10, x'00000000000000')`,
+			`DROP TABLE IF EXISTS journal_words`,
+			`DROP TABLE IF EXISTS journal_words_config`, `DROP TABLE IF EXISTS journal_words_data`, `DROP TABLE IF EXISTS journal_words_idx`,
+			`DROP TABLE IF EXISTS journal_blocks`, `DROP TABLE IF EXISTS journal_words_rules`,
+			wordsStep,
+		} {
+			if _, err := tx.ExecContext(context.WithoutCancel(ctx), statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func forgetWords(tx *sql.Tx) error {
+	for _, statement := range []string{
+		`INSERT INTO journal_words (journal_words) VALUES ('delete-all')`, `DELETE FROM journal_blocks`, `DELETE FROM journal_words_rules`,
+		fmt.Sprintf(`INSERT INTO journal_words_rules VALUES (%d)`, journal.TermRules),
+	} {
+		if _, err := tx.Exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexMore indexes the entries behind an id and gives the last one that it has indexed.
+func (b *batch) indexMore(after int64) (last int64, err error) {
+	last = after
+	err = each(b.ctx, b.tx, func(rows *sql.Rows) error {
+		var text string
+		var generated int64
+		err := rows.Scan(&last, &text, &generated)
+		b.addWords(last, text, generated)
+		return err
+	}, `SELECT id, journal_text, generated_at FROM journal WHERE id > ? ORDER BY id LIMIT ?`, after, indexedAtOnce)
+	for _, in := range inserts {
+		if err == nil {
+			err = b.insert(in.table, in.columns, in.conflict)
+		}
+	}
+	return last, err
+}
