@@ -109,7 +109,7 @@ type Document struct {
 // New describes endpoints. It panics when two of them are the same: a programming error.
 func New(info Info, endpoints []Endpoint) *Document {
 	types := newTypes()
-	paths, tags := map[string]Schema{}, map[string]bool{}
+	paths, tags := map[string]Schema{}, []string{}
 	for _, e := range endpoints {
 		path := Path(e.Path)
 		if paths[path] == nil {
@@ -120,7 +120,9 @@ func New(info Info, endpoints []Endpoint) *Document {
 			panic("openapi: " + e.Key() + " is described twice")
 		}
 		paths[path][method] = operation(&e, info, types)
-		tags[e.Tag] = true
+		if e.Tag != "" && !slices.Contains(tags, e.Tag) {
+			tags = append(tags, e.Tag)
+		}
 	}
 	types.response(problem.Body{})
 	raw, err := json.MarshalIndent(Schema{
@@ -154,12 +156,11 @@ func Path(gin string) string {
 	return strings.Join(parts, "/")
 }
 
-func tagList(tags map[string]bool) []Schema {
-	out := []Schema{}
-	for _, name := range slices.Sorted(maps.Keys(tags)) {
-		if name != "" {
-			out = append(out, Schema{"name": name})
-		}
+// tagList is in the order of the endpoints, which is the order of the page.
+func tagList(tags []string) []Schema {
+	out := make([]Schema, len(tags))
+	for i, name := range tags {
+		out[i] = Schema{"name": name}
 	}
 	return out
 }

@@ -83,7 +83,7 @@ func schema(t *testing.T, name string) string {
 
 func TestRequestsFollowTheRulesOfTheValidator(t *testing.T) {
 	assert.JSONEq(t, `{"type":"object","additionalProperties":false,"required":["code"],"properties":{
-		"note":{"type":"string","maxLength":5,"pattern":"^[^\\x00-\\x1f\\x7f]*$"},
+		"note":{"type":"string","maxLength":5,"description":"Without control characters."},
 		"code":{"type":"string","minLength":1,"pattern":"^[a-z0-9][a-z0-9_]{0,31}$"},
 		"amount":{"type":"number","minimum":1},
 		"tags":{"type":"array","maxItems":2,"items":{"type":"string","minLength":1,"maxLength":3}},

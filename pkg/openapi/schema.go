@@ -242,7 +242,7 @@ var keywords = map[string]func(s Schema, value string, typ reflect.Type){
 	"dabove":   func(s Schema, v string, _ reflect.Type) { s["exclusiveMinimum"] = json.Number(v) },
 	"code":     pattern(identity.CodePattern),
 	"number":   pattern(`^[0-9]+$`),
-	"plain":    pattern(`^[^\x00-\x1f\x7f]*$`),
+	"plain":    func(s Schema, _ string, _ reflect.Type) { s["description"] = "Without control characters." },
 	"datetime": func(s Schema, v string, _ reflect.Type) { s["examples"] = []string{v} },
 	"uuid":     func(s Schema, _ string, _ reflect.Type) { s["format"] = "uuid" },
 	"oneof": func(s Schema, v string, typ reflect.Type) {
