@@ -23,7 +23,8 @@ type Mongo struct {
 	rights    string // what the journal connects with
 	folder    string
 	cmd       *exec.Cmd
-	stdin     io.Closer // the finder, and what it started, ends when this closes
+	stdin     io.WriteCloser // the finder, and what it started, ends when this closes
+	answers   *json.Decoder
 }
 
 // wantsMongo tells whether stacks keep their journal in MongoDB unless they say otherwise: the test run
@@ -66,7 +67,8 @@ func StartMongo() (*Mongo, error) {
 	if err := m.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(stdout).Decode(m); err != nil {
+	m.answers = json.NewDecoder(stdout)
+	if err := m.answers.Decode(m); err != nil {
 		m.Remove()
 		return nil, errors.Join(errors.New("no MongoDB was found"), err)
 	}
@@ -100,6 +102,14 @@ func (m *Mongo) Env() []string {
 		"MONGODB_URI=" + m.rights, "TILLROLL_MONGODB_NAMESPACE=" + m.namespace,
 		fmt.Sprintf("TILLROLL_MONGODB_ANY_RIGHTS=%t", !m.Started),
 	}
+}
+
+// KillAndRestart kills the server with kill -9 and starts it again with what it had stored.
+func (m *Mongo) KillAndRestart() error {
+	if _, err := io.WriteString(m.stdin, "restart\n"); err != nil {
+		return err
+	}
+	return m.answers.Decode(&struct{}{})
 }
 
 // Remove ends what was started; a server that was there before stays.

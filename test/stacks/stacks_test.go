@@ -102,6 +102,24 @@ func TestKillEverythingOnRedisWhileSalesRun(t *testing.T) {
 	scenario.KillInTurn(t, s, "chaos", victims)
 }
 
+// kill -9 of the database under the journal, of the journal, and of both in turn while tills sell.
+func TestKillTheDatabaseWhileSalesRun(t *testing.T) {
+	mongo, err := stack.StartMongo()
+	require.NoError(t, err)
+	t.Cleanup(mongo.Remove)
+	if !mongo.Started {
+		stack.Skip(t, errors.New("the server of MONGODB_URI is not ours to kill"))
+	}
+	s := start(t, stack.Kind{}, mongo.Env()...)
+	kill := scenario.Victim{Name: mongo.Engine, Kill: mongo.KillAndRestart}
+	victims := []scenario.Victim{kill, kill}
+	victims = append(victims, scenario.Processes(s, "journal")...)
+	victims = append(victims, kill)
+	victims = append(victims, scenario.Processes(s, "journal.daprd", "cart")...)
+	scenario.KillInTurn(t, s, "base", append(victims, kill))
+	stack.Note("kill -9 of MongoDB (%s) while tills sell: nothing lost, nothing doubled", mongo.Engine)
+}
+
 // Redis says that it has transactions, and writes half of one: the cart service, given such a store
 // for its outbox, says so and ends. It talks to the journal's sidecar here, which has one.
 func TestAServiceRefusesAnOutboxOnRedis(t *testing.T) {

@@ -1,6 +1,6 @@
 // Package standin starts the MongoDB stand-in as a process of its own, for tests.
 //
-// The stand-in is a test server: it keeps everything in memory, belongs to the
+// The stand-in is a test server: it keeps everything in memory, or with -data in a file, belongs to the
 // test that started it and ends with it. No running service can select it.
 // This package knows nothing of the wire protocol; it builds cmd/standin, runs
 // it and hands out its URI.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -277,4 +279,75 @@ func withUser(t *testing.T, uri, name, password string) string {
 	}
 	u.User = url.UserPassword(name, password)
 	return u.String()
+}
+
+// With a file the server is what it was when its process is killed: documents, indexes, users, roles,
+// and nothing of a transaction that was open.
+func TestAServerWithAFileSurvivesAKill(t *testing.T) {
+	ctx := t.Context()
+	program, err := standin.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"-auth", "-data", filepath.Join(t.TempDir(), "data")}
+	connect := func(server *standin.Server, credential string) *mongo.Client {
+		client, err := mongo.Connect(ctx, options.Client().ApplyURI(strings.Replace(server.URI, "mongodb://", "mongodb://"+credential, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	for life := range 3 {
+		server, err := standin.Run(program, flags...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if life == 0 {
+			run(ctx, t, connect(server, "").Database("admin"), bson.D{{Key: "createUser", Value: "root"}, {Key: "pwd", Value: "secret"}, {Key: "roles", Value: bson.A{"root"}}})
+		}
+		client := connect(server, "root:secret@")
+		c := client.Database("shop").Collection("entries")
+		if n, err := c.CountDocuments(ctx, bson.D{{Key: "$text", Value: bson.D{{Key: "$search", Value: "tea"}}}}); life > 0 && (err != nil || n != int64(2*life)) {
+			t.Fatalf("life %d: %d documents, %v", life, n, err)
+		}
+		if life == 0 {
+			for _, index := range []mongo.IndexModel{
+				{Keys: bson.D{{Key: "text", Value: "text"}}, Options: options.Index().SetDefaultLanguage("none")},
+				{Keys: bson.D{{Key: "n", Value: 1}}, Options: options.Index().SetUnique(true)}, {Keys: bson.D{{Key: "gone", Value: 1}}},
+			} {
+				if _, err := c.Indexes().CreateOne(ctx, index); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := c.Indexes().DropOne(ctx, "gone_1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		specs, err := c.Indexes().ListSpecifications(ctx)
+		if err != nil || len(specs) != 3 {
+			t.Fatalf("life %d: %d indexes, %v", life, len(specs), err)
+		}
+		for n := 2 * life; n < 2*life+2; n++ {
+			if _, err := c.InsertOne(ctx, bson.D{{Key: "n", Value: n}, {Key: "text", Value: "green tea"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := c.InsertOne(ctx, bson.D{{Key: "n", Value: 0}}); !mongo.IsDuplicateKeyError(err) {
+			t.Fatalf("life %d: %v", life, err)
+		}
+		session, err := client.StartSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.StartTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.InsertOne(mongo.NewSessionContext(ctx, session), bson.D{{Key: "n", Value: 1000 + life}, {Key: "text", Value: "tea"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = client.Disconnect(ctx)
+	}
 }

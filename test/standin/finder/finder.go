@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tillroll/tillroll/test/standin"
@@ -38,7 +40,7 @@ type Found struct {
 	// tests there; empty for a real one.
 	Unproven string `json:"unproven,omitempty"`
 
-	stop func() error
+	stop, restart func() error
 }
 
 // Stop ends what was started, and deletes its data.
@@ -47,6 +49,15 @@ func (f *Found) Stop() error {
 		return nil
 	}
 	return f.stop()
+}
+
+// Restart kills what was started, as kill -9 does, and starts it again where it was, with what it had
+// stored. It returns when the server answers.
+func (f *Found) Restart() error {
+	if f.restart == nil {
+		return fmt.Errorf("finder: %s cannot be restarted", f.Engine)
+	}
+	return f.restart()
 }
 
 // unproven is what only a real server proves.
@@ -66,7 +77,7 @@ var kinds = []kind{
 	{"uri", fromURI},
 	{"mongod", startMongod},
 	{"docker", startDocker},
-	{"standin", func(context.Context, bool) (*Found, error) { return StandIn("-auth") }},
+	{"standin", func(context.Context, bool) (*Found, error) { return lastingStandIn() }},
 }
 
 // Find gives the first server that is there. A server that is there and does
@@ -116,18 +127,38 @@ func StandIn(flags ...string) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{URI: server.URI, Engine: "the stand-in", Offers: []string{"failpoints", "standin", "admin"}, Unproven: unproven, stop: func() error {
-		return errors.Join(server.Stop(), standin.Clean())
-	}}
-	found.Started = true
-	for _, flag := range flags {
-		if flag == "-auth" {
-			if err := makeAdmin(context.Background(), server.URI); err != nil {
-				return nil, errors.Join(err, found.Stop())
-			}
-			found.URI = withAdmin(server.URI)
-		}
+	found := &Found{URI: server.URI, Engine: "the stand-in", Started: true, Offers: []string{"failpoints", "standin", "admin"}, Unproven: unproven}
+	found.stop = func() error { return errors.Join(server.Stop(), standin.Clean()) }
+	found.restart = func() (err error) {
+		_ = server.Kill()
+		server, err = standin.Run(program, flags...)
+		return err
 	}
+	if slices.Contains(flags, "-auth") {
+		if err := makeAdmin(context.Background(), server.URI); err != nil {
+			return nil, errors.Join(err, found.Stop())
+		}
+		found.URI = withAdmin(server.URI)
+	}
+	return found, nil
+}
+
+// lastingStandIn has a port and a file of its own, so that it can be restarted.
+func lastingStandIn() (*Found, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "tillroll-standin-data-")
+	if err != nil {
+		return nil, err
+	}
+	found, err := StandIn("-auth", "-port", port, "-data", filepath.Join(dir, "data"))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop := found.stop
+	found.stop = func() error { return errors.Join(stop(), os.RemoveAll(dir)) }
 	return found, nil
 }
 

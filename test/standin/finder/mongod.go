@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/mongo/readpref"
 )
 
 // How long things may take.
@@ -44,13 +45,17 @@ func startMongod(ctx context.Context, _ bool) (*Found, error) {
 	if err := os.WriteFile(key, []byte(strings.Repeat(rand.Text(), 4)), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, append([]string{"--dbpath", dir, "--port", port, "--bind_ip", "127.0.0.1", "--keyFile", key, "--logpath", log}, member...)...)
+	flags := append([]string{"--dbpath", dir, "--port", port, "--bind_ip", "127.0.0.1", "--keyFile", key, "--logpath", log, "--logappend"}, member...)
+	cmd := exec.Command(path, flags...)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	stop := func() error {
+	kill := func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+	}
+	stop := func() error {
+		kill()
 		return os.RemoveAll(dir)
 	}
 	uri := "mongodb://127.0.0.1:" + port + "/?replicaSet=" + setName
@@ -58,7 +63,15 @@ func startMongod(ctx context.Context, _ bool) (*Found, error) {
 		said, _ := os.ReadFile(log)
 		return nil, errors.Join(fmt.Errorf("%w\n%s", err, said), stop())
 	}
-	return &Found{URI: withAdmin(uri), Engine: path, Offers: []string{"failpoints", "admin"}, stop: stop}, nil
+	restart := func() error {
+		kill()
+		cmd = exec.Command(path, flags...)
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		return answers(ctx, withAdmin(uri))
+	}
+	return &Found{URI: withAdmin(uri), Engine: path, Offers: []string{"failpoints", "admin"}, stop: stop, restart: restart}, nil
 }
 
 // image is the server that Docker runs.
@@ -82,9 +95,9 @@ func startDocker(ctx context.Context, asked bool) (*Found, error) {
 	long, cancel := context.WithTimeout(ctx, pullWait)
 	defer cancel()
 	// The key file must belong to who runs mongod, so it is made inside.
-	script := "head -c 256 /dev/urandom | base64 -w0 > /tmp/key && chmod 400 /tmp/key && exec mongod --bind_ip_all --keyFile /tmp/key --port " +
+	script := "[ -f /tmp/key ] || { head -c 256 /dev/urandom | base64 -w0 > /tmp/key && chmod 400 /tmp/key; }; exec mongod --bind_ip_all --keyFile /tmp/key --port " +
 		port + " " + strings.Join(member, " ")
-	out, err := exec.CommandContext(long, "docker", "run", "--rm", "-d", "-p", "127.0.0.1:"+port+":"+port, "--entrypoint", "bash", image, "-c", script).Output()
+	out, err := exec.CommandContext(long, "docker", "run", "-d", "-p", "127.0.0.1:"+port+":"+port, "--entrypoint", "bash", image, "-c", script).Output()
 	if err != nil {
 		return nil, fmt.Errorf("docker run: %w", err)
 	}
@@ -105,7 +118,13 @@ db.getSiblingDB("admin").createUser({user: %q, pwd: %q, roles: ["root"]})`, setN
 		}
 	}
 	uri := "mongodb://127.0.0.1:" + port + "/?replicaSet=" + setName
-	return &Found{URI: withAdmin(uri), Engine: image + " in Docker", Offers: []string{"failpoints", "admin"}, stop: stop}, nil
+	restart := func() error {
+		if err := exec.Command("docker", "restart", "-t", "0", container).Run(); err != nil {
+			return err
+		}
+		return answers(ctx, withAdmin(uri))
+	}
+	return &Found{URI: withAdmin(uri), Engine: image + " in Docker", Offers: []string{"failpoints", "admin"}, stop: stop, restart: restart}, nil
 }
 
 const setName = "rs0"
@@ -143,6 +162,16 @@ func makeAdmin(ctx context.Context, uri string) error {
 		return fmt.Errorf("createUser: %w", err)
 	}
 	return nil
+}
+
+// answers waits until a server takes writes.
+func answers(ctx context.Context, uri string) error {
+	client, err := mongo.Connect(ctx, options.Client().ApplyURI(uri).SetServerSelectionTimeout(startWait))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Disconnect(ctx) }()
+	return client.Ping(ctx, readpref.Primary())
 }
 
 // Drop drops all databases whose names begin with prefix.

@@ -1,14 +1,17 @@
 // Command finder gives tests in other modules a MongoDB: it finds or starts
 // one, prints it as one line of JSON (uri, engine, started, offers, unproven),
 // and ends it on SIGTERM, on an interrupt, or when its standard input closes.
+// At a line "restart" there it kills and starts the server again, and prints
+// the line of JSON once more when it answers.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
-	"io"
+	"fmt"
 	"log"
 	"os"
 	"os/signal"
@@ -36,21 +39,42 @@ func run(standin []string, drop string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop()
-	}()
 	if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
 		return errors.Join(err, found.Stop())
 	}
 	if len(standin) == 0 {
 		note(found)
 	}
+	failed := make(chan error, 1)
+	go func() {
+		failed <- obey(found)
+		stop()
+	}()
 	<-ctx.Done()
+	select {
+	case err = <-failed:
+	default: // a signal
+	}
 	if drop != "" && !found.Started { // what was started goes as a whole
-		err = finder.Drop(context.Background(), found.URI, drop)
+		err = errors.Join(err, finder.Drop(context.Background(), found.URI, drop))
 	}
 	return errors.Join(err, found.Stop())
+}
+
+// obey does what standard input says until it closes.
+func obey(found *finder.Found) error {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() != "restart" {
+			return fmt.Errorf("unknown command %q", lines.Text())
+		}
+		if err := found.Restart(); err != nil {
+			return err
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func find(ctx context.Context, standin []string) (*finder.Found, error) {

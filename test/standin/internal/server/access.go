@@ -203,6 +203,7 @@ func (s *Server) putRole(r *request, there bool) (bson.D, error) {
 		s.users.roles = map[string][]grant{}
 	}
 	s.users.roles[key] = grants
+	s.store.Keep(keptRole{Role: key, Grants: keptGrants(grants)})
 	return doc(), nil
 }
 
@@ -215,6 +216,7 @@ func dropRole(s *Server, r *request) (bson.D, error) {
 		return nil, fault.New(fault.RoleNotFound, "Role '%s@%s' not found", r.collection(), r.database)
 	}
 	delete(s.users.roles, key)
+	s.store.Keep(keptRole{Role: key, Gone: true})
 	return doc(), nil
 }
 

@@ -189,6 +189,7 @@ func (s *Server) putUser(r *request, there bool) (bson.D, error) {
 		s.users.users = map[string]*user{}
 	}
 	s.users.users[key] = made
+	s.store.Keep(keptUser{Key: key, Name: made.name, Database: made.database, Salt: made.salt, StoredKey: made.storedKey, ServerKey: made.serverKey, Roles: kept(made.roles)})
 	return doc(), nil
 }
 
@@ -200,6 +201,7 @@ func dropUser(s *Server, r *request) (bson.D, error) {
 		return nil, fault.New(fault.UserNotFound, "User '%s@%s' not found", r.collection(), r.database)
 	}
 	delete(s.users.users, key)
+	s.store.Keep(keptUser{Key: key, Gone: true})
 	return doc(), nil
 }
 

@@ -40,11 +40,20 @@ type Server struct {
 
 // New makes a server that will be reached at address. With auth every
 // connection has to authenticate; the first user can be made without.
-func New(address string, auth bool, guise Guise) *Server {
-	return &Server{
+//
+// With a file the server survives its process: documents, indexes, users and roles; not sessions and
+// fail points.
+func New(address string, auth bool, guise Guise, file string) (*Server, error) {
+	s := &Server{
 		store: store.New(), address: address, auth: auth, guise: guise,
 		connections: map[net.Conn]struct{}{},
 	}
+	if file == "" {
+		return s, nil
+	}
+	var err error
+	s.store, err = store.Open(file, s.users.remember)
+	return s, err
 }
 
 // Serve takes connections until ctx ends, and closes all of them. It does not

@@ -18,6 +18,7 @@ import (
 type Index struct {
 	Name   string
 	Spec   bson.Raw // as listIndexes shows it
+	asked  bson.Raw // as it was given
 	Unique bool
 
 	fields  []field
@@ -55,7 +56,7 @@ func newIndex(spec bson.Raw) (*Index, error) {
 	if name == "" || !ok {
 		return nil, fault.New(fault.FailedToParse, "Error in specification %s :: the index needs a 'key' and a 'name'", spec)
 	}
-	ix := &Index{Name: name, Spec: slices.Clone(spec), Unique: flag(spec, "unique"), sparse: flag(spec, "sparse")}
+	ix := &Index{Name: name, Spec: slices.Clone(spec), asked: slices.Clone(spec), Unique: flag(spec, "unique"), sparse: flag(spec, "sparse")}
 	if condition, ok := spec.Lookup("partialFilterExpression").DocumentOK(); ok {
 		if ix.sparse {
 			return nil, fault.New(fault.CannotCreateIndex, "cannot mix \"partialFilterExpression\" and \"sparse\" options")

@@ -1,4 +1,4 @@
-// Package store keeps collections in memory: documents and indexes in
+// Package store keeps collections in memory, and if wanted in a file from which they come back: documents and indexes in
 // copy-on-write trees, a snapshot for every transaction, and locks per document
 // and per unique key that are taken when something is written, so that a
 // conflict shows at the write and not at the commit, as in MongoDB.
@@ -8,6 +8,7 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type Store struct {
 	current atomic.Pointer[snapshot]
 	locks   map[string]*Txn
 	open    map[*Txn]struct{}
+	file    *os.File // where changes are appended; nil: nowhere
 }
 
 // snapshot is what was committed at one moment; it never changes.
@@ -152,6 +154,7 @@ func (s *Store) alter(namespace string, change func(*Collection) (*Collection, e
 		altered.altered = next.seq
 		next.collections.Set(namespace, altered)
 	}
+	s.append(recordOf(namespace, altered))
 	s.current.Store(next)
 	return nil
 }

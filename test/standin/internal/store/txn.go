@@ -244,6 +244,7 @@ func (t *Txn) publish() {
 		}
 		_ = c.put(w.id, w.doc, next.seq) // worked before, in the transaction's own copy
 	}
+	t.store.append(t.record())
 	t.store.current.Store(next)
 }
 
