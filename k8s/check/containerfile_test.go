@@ -44,7 +44,7 @@ func TestContainerfileRulesCanFail(t *testing.T) {
 		"late run":  {"USER 65532", "RUN adduser x\nUSER 65532", "no shell"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spoilt := strings.Replace(containerfile(t), c.from, c.to, -1)
+			spoilt := strings.ReplaceAll(containerfile(t), c.from, c.to)
 			require.NotEqual(t, containerfile(t), spoilt)
 			assert.Contains(t, fmt.Sprint(CheckContainerfile(ParseContainerfile(spoilt, map[string]string{"SERVICE": "cart"}))), c.says)
 		})

@@ -29,6 +29,19 @@ func TestTheReadmeCanBeTyped(t *testing.T) {
 	}
 }
 
+// So can those of the runbook, which somebody types who has other worries.
+func TestTheRunbookCanBeTyped(t *testing.T) {
+	raw, err := os.ReadFile("../../../../k8s/monitoring/RUNBOOK.md")
+	require.NoError(t, err)
+	typed := regexp.MustCompile(`(?m)^    tillctl (.*)$`).FindAllStringSubmatch(string(raw), -1)
+	require.Greater(t, len(typed), 8)
+	for _, args := range typed {
+		var l line
+		_, err := newParser(&l, World{Out: io.Discard, Err: io.Discard}, func(int) {}).Parse(words(args[1]))
+		assert.NoError(t, err, args[0])
+	}
+}
+
 // words takes a line apart as a shell would, quotes included.
 func words(line string) []string {
 	var list []string
