@@ -5,7 +5,6 @@ import (
 	nrsqlite "github.com/dapr/components-contrib/nameresolution/sqlite"
 	psmemory "github.com/dapr/components-contrib/pubsub/in-memory"
 	secretenv "github.com/dapr/components-contrib/secretstores/local/env"
-	secretfile "github.com/dapr/components-contrib/secretstores/local/file"
 	stmemory "github.com/dapr/components-contrib/state/in-memory"
 	stsqlite "github.com/dapr/components-contrib/state/sqlite"
 	"github.com/dapr/dapr/pkg/components/bindings"
@@ -21,6 +20,7 @@ import (
 	"github.com/dapr/dapr/pkg/runtime/registry"
 
 	"github.com/tillroll/tillroll/dapr/daprd/jetstreampull"
+	"github.com/tillroll/tillroll/dapr/daprd/secretfile"
 )
 
 // components is everything this sidecar can be told to use. A YAML that names
@@ -34,7 +34,7 @@ func components() *registry.Options {
 	state.DefaultRegistry.RegisterComponent(stsqlite.NewSQLiteStateStore, "sqlite", "sqlite3")
 	state.DefaultRegistry.RegisterComponent(stmemory.NewInMemoryStateStore, "in-memory")
 
-	secretstores.DefaultRegistry.RegisterComponent(secretfile.NewLocalSecretStore, "local.file")
+	secretstores.DefaultRegistry.RegisterComponent(secretfile.New, "local.file")
 	secretstores.DefaultRegistry.RegisterComponent(secretenv.NewEnvSecretStore, "local.env")
 
 	// Alerts of the journal go to a webhook through it.

@@ -20,10 +20,6 @@ const (
 	SecretTerminalKey  = "terminal-key"   // signs the tokens of terminals; the terminal service's only
 )
 
-// keyRefresh is how often verification keys are read again, so that a key can be changed without a
-// stop: publish the new one beside the old, wait this long, sign with it, remove the old.
-const keyRefresh = time.Minute
-
 // Secret reads one secret through the sidecar.
 func (s *Service) Secret(ctx context.Context, name string) (string, error) {
 	values, err := s.Dapr.GetSecret(ctx, s.Settings.SecretStore, name, nil)
@@ -57,20 +53,27 @@ func (s *Service) Verifier(ctx context.Context) (*auth.Verifier, error) {
 	if err := load(ctx); err != nil {
 		return nil, err
 	}
-	s.Go("key refresh", func(ctx context.Context) error {
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(keyRefresh):
-			}
-			if err := load(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Warn("verification keys could not be read again; the old ones stay", zap.Error(err))
-			}
-		}
-	})
+	s.KeepFresh("verification keys", load)
 	return auth.NewVerifier(func(issuer string) (jose.JSONWebKeySet, bool) {
 		set, ok := (*current.Load())[issuer]
 		return set, ok
 	}, time.Now), nil
+}
+
+// KeepFresh has keys read again every KeyRefresh, so that a key can be changed without a stop: publish
+// the new one beside the old, wait that long, sign with it, and after the life of the last token that
+// was signed with the old one take that out. What cannot be read stays as it is.
+func (s *Service) KeepFresh(what string, load func(context.Context) error) {
+	s.Go(what, func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(s.Settings.KeyRefresh):
+			}
+			if err := load(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn(what+" could not be read again; the old ones stay", zap.Error(err))
+			}
+		}
+	})
 }

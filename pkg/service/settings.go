@@ -23,6 +23,7 @@ type Settings struct {
 	StopGrace     time.Duration `env:"TILLROLL_STOP_GRACE" envDefault:"8s"`
 	PubSub        string        `env:"TILLROLL_PUBSUB" envDefault:"pubsub"`
 	SecretStore   string        `env:"TILLROLL_SECRETSTORE" envDefault:"secretstore"`
+	KeyRefresh    time.Duration `env:"TILLROLL_KEY_REFRESH" envDefault:"1m"`  // how often keys are read again
 	StateWriters  int           `env:"TILLROLL_STATE_WRITERS" envDefault:"0"` // at once; 0: any number. SQLite: 1
 	CORSOrigins   []string      `env:"TILLROLL_CORS_ORIGINS"`                 // of pages that may call from a browser, comma-separated; empty: none
 	TraceEndpoint string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
@@ -71,6 +72,9 @@ func (s *Settings) Check() []Finding {
 		if err := web.CheckOrigin(origin); err != nil {
 			f = append(f, Finding{"TILLROLL_CORS_ORIGINS: " + err.Error(), "List the origins of the pages that may call this service from a browser, with commas between them; leave it empty if there are none."})
 		}
+	}
+	if s.KeyRefresh < 10*time.Millisecond {
+		f = append(f, Finding{fmt.Sprintf("TILLROLL_KEY_REFRESH is %s", s.KeyRefresh), "Reading the keys again takes the sidecar a moment: use 1m, or 10ms at the least."})
 	}
 	if s.StopGrace < time.Second {
 		f = append(f, Finding{fmt.Sprintf("TILLROLL_STOP_GRACE is %s", s.StopGrace), "Requests under way need at least 1s to finish."})

@@ -324,3 +324,13 @@ func (s *Stack) Tail() string {
 	}
 	return b.String()
 }
+
+// PIDs of the processes that run, by name.
+func (s *Stack) PIDs() (map[string]int, error) {
+	all, err := s.processes()
+	pids := map[string]int{}
+	for name, p := range all {
+		pids[name] = p.PID
+	}
+	return pids, err
+}
