@@ -84,7 +84,7 @@ fuzz: ## look for input that breaks a decoder: FUZZTIME=10s for each of them
 load-mongo: ## measure the MongoDB store: 200 tenants on one server; commits against the bare driver
 	@cd services/journal && GOWORK=off go test -tags load -count=1 -v -run TestTwoHundredTenants -bench BenchmarkCommit -benchtime 200x ./internal/mongostore
 
-lint: ## gofmt, go vet and golangci-lint in every module
+lint: ## gofmt, go vet, golangci-lint in every module, and our checker of the Dapr files
 	@.ci/lint
 
 .PHONY: dapr-cli

@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -36,8 +32,8 @@ var sidecars = map[string]string{
 }
 
 func startJetStream(t *testing.T, root string) map[string]string {
-	port := freePort(t)
-	run(t, filepath.Join(root, "bin", "broker"), t.TempDir(), "-insecure", "-port", port, "-dir", t.TempDir())
+	port := stack.FreePort(t)
+	stack.Run(t, filepath.Join(root, "bin", "broker"), t.TempDir(), "-insecure", "-port", port, "-dir", t.TempDir())
 	require.Eventually(t, func() bool { return listens(port) }, 10*time.Second, 20*time.Millisecond)
 	return map[string]string{"url": "nats://127.0.0.1:" + port, "user": "", "password": "", "nakDelay": "100ms"}
 }
@@ -82,17 +78,17 @@ func open(t *testing.T, b Broker, rows []Row) *lab {
 	if _, err := os.Stat(program); err != nil {
 		stack.Skip(t, stack.ErrNoDaprCLI)
 	}
-	l := &lab{probe: newProbe(rows), rows: rows, port: freePort(t)}
+	l := &lab{probe: newProbe(rows), rows: rows, port: stack.FreePort(t)}
 	resources := t.TempDir()
 	writeResources(t, resources, root, b, servers[b.ID](t, root), rows)
 	l.listen(t)
 	t.Cleanup(func() { _ = l.listener.Close() })
-	deadPort := freePort(t)
+	deadPort := stack.FreePort(t)
 	dead := &http.Server{Addr: "127.0.0.1:" + deadPort, Handler: l.probe.undertaker(), ReadHeaderTimeout: time.Second}
 	go func() { _ = dead.ListenAndServe() }()
 	t.Cleanup(func() { _ = dead.Close() })
-	l.sidecar = startSidecar(t, program, "probe", l.port, resources)
-	startSidecar(t, program, "undertaker", deadPort, resources)
+	l.sidecar = stack.StartSidecar(t, program, "probe", l.port, resources).HTTP
+	stack.StartSidecar(t, program, "undertaker", deadPort, resources)
 	l.warmUp(t)
 	return l
 }
@@ -252,65 +248,6 @@ spec:
 
 func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n    ") + "\n"
-}
-
-// startSidecar returns the address of its HTTP port when it is ready.
-func startSidecar(t *testing.T, program, app, appPort, resources string) string {
-	t.Helper()
-	port := freePort(t)
-	log := run(t, program, t.TempDir(), "--app-id", app, "--app-port", appPort, "--app-protocol", "http",
-		"--dapr-http-port", port, "--dapr-grpc-port", freePort(t), "--dapr-internal-grpc-port", freePort(t), "--metrics-port", freePort(t),
-		"--dapr-listen-addresses", "127.0.0.1", "--dapr-internal-grpc-listen-address", "127.0.0.1", "--metrics-listen-address", "127.0.0.1",
-		"--placement-host-address", "", "--scheduler-host-address", " ", "--resources-path", resources,
-		"--disable-init-endpoints", "config,subscribe", "--dapr-graceful-shutdown-seconds", "1")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		res, err := http.Get("http://127.0.0.1:" + port + "/v1.0/healthz") //nolint:noctx // on this machine
-		if err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode/100 == 2 {
-				return "127.0.0.1:" + port
-			}
-		}
-		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(log)
-			t.Fatalf("the sidecar of %s is not ready:\n%s", app, said)
-		}
-	}
-}
-
-// run starts a program that ends with the test and gives the file of what it says.
-func run(t *testing.T, program, dir string, args ...string) (log string) {
-	t.Helper()
-	out, err := os.CreateTemp(t.TempDir(), "*.log")
-	require.NoError(t, err)
-	cmd := exec.Command(program, args...) //nolint:gosec // our own program
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		killer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		killer.Stop()
-		_ = out.Close()
-	})
-	return out.Name()
-}
-
-// freePort is below those that systems hand out: while the probe is away, nobody else may come to stand
-// at its port by chance and take its events.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(12_000 + rand.IntN(20_000)) //nolint:gosec // any free one will do
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			continue
-		}
-		require.NoError(t, l.Close())
-		return port
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 func listens(port string) bool {

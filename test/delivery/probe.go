@@ -42,8 +42,6 @@ type event struct {
 	Data struct{ Setup, Row, Event string } `json:"data"`
 }
 
-func (e event) key() string { return key(e.Data.Setup, e.Data.Row, e.Data.Event) }
-
 func key(setup, row, event string) string { return setup + "/" + row + "/" + event }
 
 // ServeHTTP takes deliveries at /SETUP/ROW.

@@ -112,13 +112,3 @@ func (r *Redis) Remove() {
 func (r *Redis) environment() []string {
 	return []string{"TILLROLL_REDIS=" + r.Address, "TILLROLL_REDIS_PASSWORD=" + r.Password}
 }
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
-}

@@ -11,6 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+const repositoryRoot = "../../../.."
+
 // resiliency is as much of a Resiliency resource as decides whether an event is ever given up.
 type resiliency struct {
 	Kind   string

@@ -1,0 +1,3 @@
+package cart
+
+func sell() any { return &event.Sale{ID: "1"} }

@@ -1,0 +1,5 @@
+package journal
+
+var routes = []route{
+	{"/sale", event.TopicSale},
+}
