@@ -18,6 +18,7 @@ const spread = [
   { collection: "journal", key: { shard_key: 1 } },
   { collection: "chain_heads", key: { _id: "hashed" } },
   { collection: "merkle_leaves", key: { _id: "hashed" } },
+  { collection: "journal_terms", key: { _id: "hashed" } },
 ];
 
 const prefix = (process.env.TILLROLL_MONGODB_NAMESPACE || "") + "db_journal_";

@@ -36,6 +36,7 @@ var inward = map[string]struct {
 	"internal/tilltest":  {[]string{"internal/journal"}, func(string) bool { return true }},
 	"internal/mongotest": {nil, func(string) bool { return true }},
 	"internal/storetest": {[]string{"internal/app", "internal/journal", "internal/tilltest"}, func(string) bool { return true }},
+	"cmd/fill":           {[]string{"internal/app", "internal/journal", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
 	"cmd/journal":        {[]string{"internal/alerts", "internal/app", "internal/httpapi", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
 }
 
