@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"go.opentelemetry.io/otel"
@@ -23,15 +25,37 @@ import (
 
 type config struct {
 	service.Settings
-	Data      string   `env:"TILLROLL_DATA" envDefault:".tillroll"`
-	Processed string   `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
-	MongoDB   string   `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
-	AnyRights bool     `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
-	Namespace string   `env:"TILLROLL_MONGODB_NAMESPACE"`
-	NoText    []string `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
-	Binding   string   `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
-	Alerts    string   `env:"TILLROLL_ALERT_BINDING"`      // another; empty: alerts are in the log only
-	PublicURL string   `env:"TILLROLL_PUBLIC_URL"`         // where people reach the service, for links in alerts
+	Data      string        `env:"TILLROLL_DATA" envDefault:".tillroll"`
+	Processed string        `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
+	MongoDB   string        `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
+	AnyRights bool          `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
+	Namespace string        `env:"TILLROLL_MONGODB_NAMESPACE"`
+	NoText    []string      `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
+	Binding   string        `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
+	Alerts    string        `env:"TILLROLL_ALERT_BINDING"`      // another; empty: alerts are in the log only
+	Batch     int           `env:"TILLROLL_COMMIT_BATCH" envDefault:"256"`
+	Linger    time.Duration `env:"TILLROLL_COMMIT_LINGER" envDefault:"0s"`
+	PublicURL string        `env:"TILLROLL_PUBLIC_URL"` // where people reach the service, for links in alerts
+}
+
+// Limits of what one transaction gathers.
+const (
+	mostBatch  = 1000
+	mostLinger = time.Second
+)
+
+// Check implements service.Checker.
+func (c *config) Check() []service.Finding {
+	f := c.Settings.Check()
+	if c.Batch < 1 || c.Batch > mostBatch {
+		f = append(f, service.Finding{Message: fmt.Sprintf("TILLROLL_COMMIT_BATCH is %d", c.Batch),
+			Explain: fmt.Sprintf("Use 1 to %d events for one transaction; 256 suits most disks.", mostBatch)})
+	}
+	if c.Linger < 0 || c.Linger > mostLinger {
+		f = append(f, service.Finding{Message: fmt.Sprintf("TILLROLL_COMMIT_LINGER is %s", c.Linger),
+			Explain: fmt.Sprintf("Use 0s (a transaction begins at once) to %s; every delivery waits that long.", mostLinger)})
+	}
+	return f
 }
 
 // open opens the journal's database.
@@ -68,7 +92,7 @@ func main() {
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
-			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s),
+			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger,
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {

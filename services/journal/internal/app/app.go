@@ -9,6 +9,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,9 @@ type Config struct {
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
 	Tracer    trace.Tracer
-	Alerts    Alerter // nil: alerts are in the log only
+	Alerts    Alerter       // nil: alerts are in the log only
+	Batch     int           // events of one transaction at most; 0: the default
+	Linger    time.Duration // for which a transaction waits for more events; 0: not at all
 	// Signer signs checkpoints, PublicKey is what they are checked with. Checkpoints, which may be
 	// nil, takes them out of the house.
 	Signer      *proof.Signer
@@ -75,7 +78,7 @@ func New(c Config) *App {
 	}
 	a.keeper = newLogKeeper(c)
 	a.reporter.keeper = a.keeper
-	a.committer = newCommitter(c.Store, c.Tracer, m)
+	a.committer = newCommitter(c.Store, c.Tracer, m, c.Batch, c.Linger)
 	a.alarm = newAlarm(c.Alerts, c.Clock, c.Log, m)
 	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
 	a.examiner.found, a.examiner.damaged = a.alarm.discrepancy, a.alarm.damage

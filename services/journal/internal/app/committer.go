@@ -17,7 +17,7 @@ import (
 
 // Limits of one transaction, whichever is reached first.
 const (
-	maxBatch      = 256
+	defaultBatch  = 256
 	maxBatchBytes = 8 << 20
 	// commitTimeout ends a commit that the database holds up; its events come again.
 	commitTimeout = 20 * time.Second
@@ -28,20 +28,29 @@ var errPanicked = errors.New("commit panicked")
 
 // committer stores events in groups: while one transaction of a tenant is under way, what else
 // arrives for the tenant gathers, and goes into the next one together. So one disk sync serves many
-// deliveries, and nobody ever waits for a group to fill.
+// deliveries. Nobody waits for a group to fill, unless linger says for how long.
 type committer struct {
 	store   Recorder
 	tracer  trace.Tracer
 	metrics *metrics
 	stored  func(tenant string) // is told of every commit
+	batch   int                 // events of one transaction, at most; one delivery is never split for it
+	linger  time.Duration       // 0: a transaction begins as soon as there is something to store
 
 	mu      sync.Mutex
-	waiting map[string][]*job // by tenant; a key is there while the tenant's loop runs
+	waiting map[string][]*job        // by tenant; a key is there while the tenant's loop runs
+	full    map[string]chan struct{} // by tenant, while its loop lingers
 	loops   sync.WaitGroup
 }
 
-func newCommitter(store Recorder, tracer trace.Tracer, m *metrics) *committer {
-	return &committer{store: store, tracer: tracer, metrics: m, stored: func(string) {}, waiting: map[string][]*job{}}
+func newCommitter(store Recorder, tracer trace.Tracer, m *metrics, batch int, linger time.Duration) *committer {
+	if batch <= 0 {
+		batch = defaultBatch
+	}
+	return &committer{
+		store: store, tracer: tracer, metrics: m, stored: func(string) {}, batch: batch, linger: linger,
+		waiting: map[string][]*job{}, full: map[string]chan struct{}{},
+	}
 }
 
 // candidate is one event on its way in.
@@ -56,13 +65,14 @@ type candidate struct {
 type job struct {
 	candidates []*candidate
 	bytes      int
+	since      time.Time
 	done       chan struct{}
 }
 
 // commit stores candidates and fills in their outcomes or errors. When ctx ends first it returns
 // false: whether they were stored is not known then, and they must not be read.
 func (c *committer) commit(ctx context.Context, tenant string, candidates []*candidate) bool {
-	j := &job{candidates: candidates, done: make(chan struct{})}
+	j := &job{candidates: candidates, since: time.Now(), done: make(chan struct{})}
 	for _, k := range candidates {
 		j.bytes += len(k.record.Content)
 	}
@@ -71,6 +81,10 @@ func (c *committer) commit(ctx context.Context, tenant string, candidates []*can
 	c.waiting[tenant] = append(c.waiting[tenant], j)
 	if !running {
 		c.loops.Go(func() { c.loop(tenant) })
+	}
+	if full := c.full[tenant]; full != nil && gathered(c.waiting[tenant]) >= c.batch {
+		close(full)
+		delete(c.full, tenant)
 	}
 	c.mu.Unlock()
 	select {
@@ -95,7 +109,52 @@ func (c *committer) loop(tenant string) {
 	}
 }
 
+func gathered(queue []*job) (events int) {
+	for _, j := range queue {
+		events += len(j.candidates)
+	}
+	return events
+}
+
+// wait lets a group gather for as long as linger, or until it is full.
+func (c *committer) wait(tenant string) {
+	if c.linger <= 0 {
+		return
+	}
+	c.mu.Lock()
+	n := gathered(c.waiting[tenant])
+	full := make(chan struct{})
+	if n > 0 && n < c.batch {
+		c.full[tenant] = full
+	}
+	c.mu.Unlock()
+	if n == 0 || n >= c.batch {
+		return
+	}
+	select {
+	case <-full:
+	case <-time.After(c.linger):
+		c.mu.Lock()
+		delete(c.full, tenant)
+		c.mu.Unlock()
+	}
+}
+
+// depth counts the deliveries and events that wait for a transaction, and for how long the first has.
+func (c *committer) depth() (deliveries, events int, oldest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, queue := range c.waiting {
+		for _, j := range queue {
+			deliveries, events = deliveries+1, events+len(j.candidates)
+			oldest = max(oldest, time.Since(j.since))
+		}
+	}
+	return deliveries, events, oldest
+}
+
 func (c *committer) take(tenant string) []*job {
+	c.wait(tenant)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	queue := c.waiting[tenant]
@@ -104,7 +163,7 @@ func (c *committer) take(tenant string) []*job {
 		return nil
 	}
 	n, events, bytes := 0, 0, 0
-	for n < len(queue) && (n == 0 || events+len(queue[n].candidates) <= maxBatch && bytes+queue[n].bytes <= maxBatchBytes) {
+	for n < len(queue) && (n == 0 || events+len(queue[n].candidates) <= c.batch && bytes+queue[n].bytes <= maxBatchBytes) {
 		events, bytes, n = events+len(queue[n].candidates), bytes+queue[n].bytes, n+1
 	}
 	c.waiting[tenant] = queue[n:]

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -31,6 +32,11 @@ func CountDepths(ctx context.Context, a *App) { a.countDiscrepancies(ctx) }
 
 // RunAlarm sends alerts until ctx ends.
 func RunAlarm(ctx context.Context, a *App) error { return a.alarm.run(ctx) }
+
+// Gather sets what one transaction gathers.
+func Gather(a *App, batch int, linger time.Duration) {
+	a.committer.batch, a.committer.linger = batch, linger
+}
 
 // DecodeWith replaces the decoder.
 func DecodeWith(a *App, decode func(topic string, data []byte) (*journal.Record, error)) {
