@@ -116,7 +116,7 @@ func (s *Service) OnStop(fn func() error) { s.closers = append(s.closers, fn) }
 
 // connect waits for the sidecar, whose components the wiring needs.
 func (s *Service) connect(ctx context.Context) error {
-	s.Ready("sidecar", s.sidecarAnswers)
+	s.Ready("sidecar", s.SidecarAnswers)
 	if err := s.awaitSidecar(ctx); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (s *Service) connect(ctx context.Context) error {
 
 func (s *Service) awaitSidecar(ctx context.Context) error {
 	for waiting := false; ; waiting = true {
-		err := s.sidecarAnswers(ctx)
+		err := s.SidecarAnswers(ctx)
 		if err == nil {
 			return nil
 		}
@@ -155,8 +155,8 @@ const maxSidecarMessage = 256 << 20
 
 var probeClient = &http.Client{Timeout: 2 * time.Second}
 
-// sidecarAnswers asks for outbound health: the sidecar's components work, whatever it thinks of us.
-func (s *Service) sidecarAnswers(ctx context.Context) error {
+// SidecarAnswers asks for outbound health: the sidecar's components work, whatever it thinks of us.
+func (s *Service) SidecarAnswers(ctx context.Context) error {
 	url := fmt.Sprintf("http://127.0.0.1:%d/v1.0/healthz/outbound", s.Settings.DaprHTTPPort)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

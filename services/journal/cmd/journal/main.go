@@ -92,7 +92,7 @@ func main() {
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
-			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger,
+			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger, Sidecar: s.SidecarAnswers,
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {

@@ -77,6 +77,25 @@ type alarm struct {
 
 	mu      sync.Mutex
 	windows map[alertKey]*window
+	failed  error // of the last alert that was tried
+}
+
+// failure of the last alert, nil when it reached somebody.
+func (a *alarm) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed
+}
+
+func (a *alarm) tell(kind AlertKind, result string, failed error) {
+	a.mu.Lock()
+	a.failed = failed
+	a.mu.Unlock()
+	a.metrics.alerts.WithLabelValues(string(kind), result).Inc()
+	a.metrics.alertsFailing.Set(0)
+	if failed != nil {
+		a.metrics.alertsFailing.Set(1)
+	}
 }
 
 func newAlarm(alerter Alerter, clock clockwork.Clock, log *zap.Logger, m *metrics) *alarm {
@@ -170,8 +189,7 @@ func (a *alarm) send(ctx context.Context, alert *Alert) {
 		err = a.alerter.Send(limited, alert)
 		cancel()
 		if err == nil {
-			a.metrics.alerts.WithLabelValues(string(alert.Kind), "sent").Inc()
-			a.metrics.alertsFailing.Set(0)
+			a.tell(alert.Kind, "sent", nil)
 			return
 		}
 		select {
@@ -180,8 +198,7 @@ func (a *alarm) send(ctx context.Context, alert *Alert) {
 		case <-a.clock.After(alertRetry * time.Duration(try+1)):
 		}
 	}
-	a.metrics.alerts.WithLabelValues(string(alert.Kind), "failed").Inc()
-	a.metrics.alertsFailing.Set(1)
+	a.tell(alert.Kind, "failed", err)
 	a.log.Error("an alert could not be sent; it is in the log only", zap.String("kind", string(alert.Kind)), zap.String("path", alert.Path), zap.Error(err))
 }
 

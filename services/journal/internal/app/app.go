@@ -30,9 +30,10 @@ type Config struct {
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
 	Tracer    trace.Tracer
-	Alerts    Alerter       // nil: alerts are in the log only
-	Batch     int           // events of one transaction at most; 0: the default
-	Linger    time.Duration // for which a transaction waits for more events; 0: not at all
+	Alerts    Alerter                         // nil: alerts are in the log only
+	Sidecar   func(ctx context.Context) error // tells whether the sidecar answers; nil: it is not asked
+	Batch     int                             // events of one transaction at most; 0: the default
+	Linger    time.Duration                   // for which a transaction waits for more events; 0: not at all
 	// Signer signs checkpoints, PublicKey is what they are checked with. Checkpoints, which may be
 	// nil, takes them out of the house.
 	Signer      *proof.Signer
@@ -55,6 +56,7 @@ type App struct {
 	Discrepancies *Discrepancies
 	Direct        *Direct
 	Accesses      *Accesses
+	Health        *Health
 
 	committer *committer
 	reporter  *reporter
@@ -102,6 +104,10 @@ func New(c Config) *App {
 	a.Terminals = &Terminals{store: c.Store}
 	a.Direct = &Direct{store: c.Store, committer: a.committer, examiner: a.examiner, clock: c.Clock, metrics: m}
 	a.Accesses = &Accesses{store: c.Store, clock: c.Clock, newID: c.NewID}
+	a.Health = &Health{
+		store: c.Store, hints: c.Hints, publisher: c.Publisher, committer: a.committer, alarm: a.alarm, sidecar: c.Sidecar,
+		clock: c.Clock, newID: c.NewID, log: c.Log,
+	}
 	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
 	return a
 }

@@ -124,6 +124,13 @@ func (x *faultedStore) Depth(p0 context.Context) (r0 int, r1 error) {
 	return r0, r1
 }
 
+func (x *faultedStore) Describe(p0 context.Context) (r0 app.DatabaseState, r1 error) {
+	if lost := x.f.at("Store.Describe", func() { r0, r1 = x.Store.Describe(p0) }); lost != nil {
+		return *new(app.DatabaseState), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Direct(p0 context.Context, p1 string, p2 string) (r0 *journal.Direct, r1 error) {
 	if lost := x.f.at("Store.Direct", func() { r0, r1 = x.Store.Direct(p0, p1, p2) }); lost != nil {
 		return *new(*journal.Direct), lost

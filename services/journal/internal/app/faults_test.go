@@ -474,7 +474,7 @@ func (b *faultBench) allTold() bool {
 // beyond are the methods of the ports that no way through the ingest path calls: reading for people,
 // and the life of the process. A method that is new is either played or listed here.
 var beyond = []string{
-	"Store.Close", "Store.Ping", "Store.Depth", "Store.Items",
+	"Store.Close", "Store.Ping", "Store.Describe", "Store.Depth", "Store.Items",
 	"Store.Search", "Store.Each", "Store.Entry", "Store.Order", "Store.Session", "Store.Streams", "Store.Walk",
 	"Store.Terminal", "Store.Stores",
 	"Store.Direct", "Store.Events", "Store.Discrepancies", "Store.Discrepancy", "Store.Accept", "Store.OpenDiscrepancies", "Store.RecordAccess", "Store.Accesses",

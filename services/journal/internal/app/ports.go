@@ -58,7 +58,17 @@ type Store interface {
 	AccessLog
 	// Ping tells whether the database can be read and written now.
 	Ping(ctx context.Context) error
+	// Describe tells which database it is and, of a cluster, who its members are.
+	Describe(ctx context.Context) (DatabaseState, error)
 	Close() error
+}
+
+// DatabaseState is what a database says of itself. The replica set is empty where there is none.
+type DatabaseState struct {
+	Engine     string
+	ReplicaSet string
+	Primary    string // "": nobody is
+	Members    []string
 }
 
 // Recorder is how events get in. Nothing that is in is ever changed or removed.

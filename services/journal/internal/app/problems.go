@@ -52,6 +52,14 @@ var (
 		Title: "Transaction type and amount do not fit", Hint: "An entry's amount is what the operation does to the till: sales are positive, returns and voids of sales negative."}
 	SessionNotFound = &problem.Kind{Code: 410103, Status: http.StatusNotFound, Name: "journal-session-not-found",
 		Title: "There are no logs of this session", Hint: "Check terminal, businessDate and openCounter; what happened seconds ago may still be on its way."}
+	SidecarAway = &problem.Kind{Code: 411002, Status: http.StatusServiceUnavailable, Name: "journal-sidecar-unavailable",
+		Title: "The journal's sidecar does not answer", Hint: "Nothing is delivered until it does; publishers keep what is not delivered. Look after the Dapr sidecar of the journal."}
+	StateStoreAway = &problem.Kind{Code: 411003, Status: http.StatusServiceUnavailable, Name: "journal-state-store-unavailable",
+		Title: "The state store of processed ids does not answer", Hint: "Nothing is lost or doubled: repeats cost a transaction each until it answers."}
+	BrokerAway = &problem.Kind{Code: 411004, Status: http.StatusServiceUnavailable, Name: "journal-broker-unavailable",
+		Title: "The broker takes no events of the journal", Hint: "Publishers keep their events and are told when it is back."}
+	AlertsAway = &problem.Kind{Code: 411005, Status: http.StatusServiceUnavailable, Name: "journal-alerts-unavailable",
+		Title: "Alerts do not reach anybody", Hint: "Look at the output binding that TILLROLL_ALERT_BINDING names and at its webhook; until then alerts are in the journal's log."}
 	AccessNotRecorded = &problem.Kind{Code: 411006, Status: http.StatusServiceUnavailable, Name: "journal-access-not-recorded",
 		Title: "The read could not be put on record, so it is refused", Hint: "Try again after Retry-After seconds; if it stays, the operator looks after the journal's database."}
 	DatabaseAway = &problem.Kind{Code: 411001, Status: http.StatusServiceUnavailable, Name: "journal-database-unavailable",
@@ -61,7 +69,7 @@ var (
 // Catalogue lists the journal's own problems.
 var Catalogue = []*problem.Kind{
 	EntryNotFound, BadSearch, SearchTooWide, EntryDamaged, TenantUnknown, OrderNotFound,
-	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway, AccessNotRecorded,
+	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway, SidecarAway, StateStoreAway, BrokerAway, AlertsAway, AccessNotRecorded,
 	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
 	CheckpointNotFound, LogRewritten,
 }

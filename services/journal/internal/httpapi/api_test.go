@@ -380,6 +380,14 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 	meet(h.get(h.user(auth.Auditor, "acme"), "/tenants/acme/streams"))
 	h.store.entry = app.ErrDamaged
 	meet(h.get(admin, "/tenants/acme/journals/x"))
+	// What is away beside a request is told by the service's health.
+	h.sidecar, h.hints.away, h.publisher.away = app.ErrUnavailable, app.ErrUnavailable, app.ErrUnavailable
+	h.store.access, h.store.entry, h.store.commit = nil, nil, nil
+	h.deafen()
+	_, told := h.health()
+	for _, code := range told.down() {
+		produced[code] = true
+	}
 	for _, k := range app.Catalogue {
 		assert.True(t, produced[k.Code], "%d %s", k.Code, k.Name)
 	}

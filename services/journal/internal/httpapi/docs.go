@@ -41,6 +41,11 @@ func (a *API) Endpoints() []openapi.Endpoint {
 		add(s.Path, s.Topic)
 	}
 	add(DeadLetters, "dead-letter topics")
+	health := openapi.Route{Method: http.MethodGet, Path: HealthPath, Access: openapi.Public, Status: http.StatusOK}
+	routes, operations[health.Key()] = append(routes, health), openapi.Operation{
+		Tag: "service", Summary: "What the journal needs, and whether it answers", Details: "503 when nothing can be stored or delivered. Operators see more at /api/v1/health.",
+		Answer: HealthResponse{}, Answers: map[int]any{http.StatusServiceUnavailable: HealthResponse{}},
+	}
 	return openapi.Describe(routes, operations)
 }
 
@@ -229,8 +234,13 @@ var Operations = map[string]openapi.Operation{
 	"GET /api/v1/tenants/:tenant/quarantine/:item":          showingRefused,
 	"POST /api/v1/tenants/:tenant/quarantine/:item/replay":  replayingRefused,
 	"POST /api/v1/tenants/:tenant/quarantine/:item/discard": discardingRefused,
-	"GET /api/v1/quarantine":                                listingRefused,
-	"GET /api/v1/quarantine/:item":                          showingRefused,
-	"POST /api/v1/quarantine/:item/replay":                  replayingRefused,
-	"POST /api/v1/quarantine/:item/discard":                 discardingRefused,
+	"GET /api/v1/health": {
+		Tag: "service", Summary: "What the journal needs, with facts for operators", Details: "A component that is down carries the code of its problem.",
+		Answer: HealthResponse{}, Problems: []*problem.Kind{app.DatabaseAway, app.SidecarAway, app.StateStoreAway, app.BrokerAway, app.AlertsAway},
+	},
+
+	"GET /api/v1/quarantine":                listingRefused,
+	"GET /api/v1/quarantine/:item":          showingRefused,
+	"POST /api/v1/quarantine/:item/replay":  replayingRefused,
+	"POST /api/v1/quarantine/:item/discard": discardingRefused,
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/proof"
+	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/pkg/state/memstate"
 	"github.com/tillroll/tillroll/pkg/web"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -40,10 +43,15 @@ type house struct {
 	engine  *gin.Engine
 	api     *httpapi.API
 	service *app.App
-	store   *store
-	users   jose.JSONWebKey
-	tills   jose.JSONWebKey
-	unknown jose.JSONWebKey
+
+	clock     *clockwork.FakeClock
+	hints     *hints
+	publisher *silent
+	sidecar   error
+	store     *store
+	users     jose.JSONWebKey
+	tills     jose.JSONWebKey
+	unknown   jose.JSONWebKey
 }
 
 // store is a database that a test can take away.
@@ -51,6 +59,8 @@ type store struct {
 	app.Store
 	commit error
 	access error
+	ping   error
+	state  app.DatabaseState
 	entry  error
 	signed []proof.Checkpoint // beside those that are stored
 }
@@ -90,18 +100,60 @@ func (s *store) Search(ctx context.Context, tenant string, q journal.Query) (jou
 	return s.Store.Search(ctx, tenant, q)
 }
 
-type silent struct{}
+func (s *store) Ping(ctx context.Context) error {
+	if s.ping != nil {
+		return s.ping
+	}
+	return s.Store.Ping(ctx)
+}
 
-func (silent) Publish(_ context.Context, _ string, m []outbox.Message) (int, error) {
+func (s *store) Describe(ctx context.Context) (app.DatabaseState, error) {
+	if s.state.Engine != "" {
+		return s.state, nil
+	}
+	return s.Store.Describe(ctx)
+}
+
+// silent is a broker that takes everything and tells nobody, or is away.
+type silent struct {
+	away error
+	n    atomic.Int64
+}
+
+func (p *silent) Publish(_ context.Context, _ string, m []outbox.Message) (int, error) {
+	p.n.Add(1)
+	if p.away != nil {
+		return 0, p.away
+	}
 	return len(m), nil
 }
 
+func (p *silent) count() int { return int(p.n.Load()) }
+
+// hints are a state store that can be away.
+type hints struct {
+	app.Hints
+	away error
+}
+
+func (h *hints) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
+	if h.away != nil {
+		return nil, h.away
+	}
+	return h.Hints.Get(ctx, keys...)
+}
+
+// deaf is a chat that takes no alerts.
+type deaf struct{}
+
+func (deaf) Send(context.Context, *app.Alert) error { return errors.New("no_service") }
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	clock := clockwork.NewRealClock()
+	clock := clockwork.NewFakeClockAt(time.Now())
 	db, err := sqlitestore.Open(t.Context(), t.TempDir(), clock)
 	require.NoError(t, err)
-	h := &house{t: t, store: &store{Store: db}}
+	h := &house{t: t, store: &store{Store: db}, clock: clock, hints: &hints{Hints: memstate.New(time.Now)}, publisher: &silent{}}
 	for _, key := range []*jose.JSONWebKey{&h.users, &h.tills, &h.unknown} {
 		*key, err = auth.NewSigningKey(rand.Reader)
 		require.NoError(t, err)
@@ -117,7 +169,7 @@ func newHouse(t *testing.T) *house {
 	registry := prometheus.NewRegistry()
 	h.engine = web.New("journal", zap.NewNop(), registry)
 	service := app.New(app.Config{
-		Store: h.store, Hints: memstate.New(time.Now), Publisher: silent{}, Clock: clock, NewID: outbox.NewID,
+		Store: h.store, Hints: h.hints, Publisher: h.publisher, Clock: clock, Alerts: deaf{}, Sidecar: func(context.Context) error { return h.sidecar }, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: registry, Tracer: noop.NewTracerProvider().Tracer(""),
 		Signer: signer, PublicKey: public,
 	})

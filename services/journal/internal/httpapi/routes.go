@@ -87,6 +87,7 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, tenant + "/quarantine/:item", keepers, http.StatusOK, a.showQuarantined},
 		{http.MethodPost, tenant + "/quarantine/:item/replay", keepers, http.StatusOK, a.replayQuarantined},
 		{http.MethodPost, tenant + "/quarantine/:item/discard", keepers, http.StatusOK, a.discardQuarantined},
+		{http.MethodGet, "/health", operators, http.StatusOK, a.showHealth},
 		{http.MethodGet, "/quarantine", operators, http.StatusOK, a.listQuarantine},
 		{http.MethodGet, "/quarantine/:item", operators, http.StatusOK, a.showQuarantined},
 		{http.MethodPost, "/quarantine/:item/replay", operators, http.StatusOK, a.replayQuarantined},
@@ -112,6 +113,7 @@ const DeadLetters = "/deadletters/:app"
 
 // Mount registers everything on the engine.
 func (a *API) Mount(e *gin.Engine) {
+	e.GET(HealthPath, a.openHealth)
 	api := e.Group(Prefix)
 	for _, r := range a.Routes() {
 		api.Handle(r.Method, r.Path, a.Gate.Allow(r.Roles...), a.serve(r))

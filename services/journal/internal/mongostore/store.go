@@ -183,6 +183,35 @@ func (s *Store) Ping(ctx context.Context) error {
 	return classify(err)
 }
 
+// Describe implements app.Store, from what a member says of its set. Of a sharded cluster only the
+// router is known.
+func (s *Store) Describe(ctx context.Context) (app.DatabaseState, error) {
+	ctx, cancel := context.WithTimeout(ctx, pingWait)
+	defer cancel()
+	var hello struct {
+		SetName string   `bson:"setName"`
+		Message string   `bson:"msg"`
+		Primary string   `bson:"primary"`
+		Me      string   `bson:"me"`
+		Writes  bool     `bson:"isWritablePrimary"`
+		Hosts   []string `bson:"hosts"`
+	}
+	if err := s.platform.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return app.DatabaseState{}, classify(err)
+	}
+	if hello.Message == "isdbgrid" {
+		return app.DatabaseState{Engine: "MongoDB, sharded"}, nil
+	}
+	state := app.DatabaseState{Engine: "MongoDB", ReplicaSet: hello.SetName, Primary: hello.Primary, Members: hello.Hosts}
+	if state.Primary == "" && hello.Writes {
+		state.Primary = hello.Me
+	}
+	if state.Members == nil {
+		state.Members = []string{}
+	}
+	return state, nil
+}
+
 // Provision implements app.Recorder. The database is complete before the tenant is listed, so that
 // what is listed can always be used.
 func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err error) {

@@ -90,6 +90,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
+// Describe implements app.Store.
+func (s *Store) Describe(ctx context.Context) (app.DatabaseState, error) {
+	version, err := column[string](ctx, s.platform.reader, `SELECT sqlite_version()`)
+	if err != nil {
+		return app.DatabaseState{}, err
+	}
+	return app.DatabaseState{Engine: "SQLite " + version[0]}, nil
+}
+
 // Provision implements app.Recorder. The file is complete before the tenant is listed, so that what
 // is listed can always be opened.
 func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err error) {
