@@ -285,7 +285,8 @@ var wanted = map[string]map[string][2]string{
 		"requeueInFailure":  {"true", "by default what a sidecar gives back is gone"},
 	},
 	"pubsub.kafka": {
-		"initialOffset": {"oldest", "by default an app that is new gets nothing of what was published before it first came"},
+		"initialOffset":       {"oldest", "by default an app that is new gets nothing of what was published before it first came"},
+		"consumeRetryEnabled": {"true", "otherwise what a sidecar gives back is passed over with the next event that succeeds"},
 	},
 	"pubsub.jetstream": {
 		"concurrency": {"single", "in parallel the component acknowledges an event before the app has answered"},
@@ -308,6 +309,7 @@ func (c *checker) traps(s Stack, pubsub Resource) {
 	if _, err := strconv.ParseUint(pubsub.settingText("redeliverInterval"), 10, 64); err != nil {
 		c.add(pubsub.File, pubsub.settingLine("redeliverInterval"), "loses-events", fmt.Sprintf("redeliverInterval is %q, which the component ignores without a word", pubsub.settingText("redeliverInterval")), `Write plain milliseconds, such as "5000".`)
 	}
+	c.pool(s, pubsub)
 	for _, r := range s.Resources {
 		answer, err := time.ParseDuration(r.text("spec", "policies", "timeouts", r.text("spec", "targets", "components", pubsub.name(), "inbound", "timeout")))
 		processing, err2 := time.ParseDuration(pubsub.settingText("processingTimeout"))
@@ -318,6 +320,23 @@ func (c *checker) traps(s Stack, pubsub Resource) {
 		if handlers, _ := strconv.Atoi(pubsub.settingText("concurrency")); most > handlers {
 			c.add(pubsub.File, pubsub.settingLine("concurrency"), "loses-events", fmt.Sprintf("concurrency is %d, and %s wants batches of %d: they never get larger than concurrency", handlers, r.name(), most), "Set it to at least that.")
 		}
+	}
+}
+
+// pool of connections to Redis: every subscription keeps one, and as many again do the rest.
+func (c *checker) pool(s Stack, pubsub Resource) {
+	most := 0
+	count := map[string]int{}
+	for _, r := range s.Resources {
+		for _, app := range r.scopes() {
+			if r.kind() == "Subscription" {
+				count[app]++
+				most = max(most, count[app])
+			}
+		}
+	}
+	if size, _ := strconv.Atoi(pubsub.settingText("poolSize")); size < 2*most {
+		c.add(pubsub.File, pubsub.settingLine("poolSize"), "loses-events", fmt.Sprintf("poolSize is %q, and the %d subscriptions of an app keep a connection each: on a machine of few cores nothing is left to publish with", pubsub.settingText("poolSize"), most), "Set it to 50.")
 	}
 }
 

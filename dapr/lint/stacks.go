@@ -36,6 +36,13 @@ func Check(root string) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	overlays, err := overlayStacks(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, stack := range overlays {
+		c.stack(stack, code)
+	}
 	for _, name := range sorted(folders) {
 		stack := Stack{Name: name}
 		for _, folder := range folders[name] {
@@ -94,6 +101,55 @@ func productionFolders(root string) (map[string][]string, error) {
 	for _, entry := range entries {
 		if entry.IsDir() {
 			all["production/"+entry.Name()] = []string{base, path.Join(base, entry.Name()), "components/subscriptions"}
+		}
+	}
+	return all, nil
+}
+
+// overlayStacks are those of Kubernetes: each folder of k8s whose kustomization has a pub/sub component.
+func overlayStacks(root string) ([]Stack, error) {
+	files, err := filepath.Glob(filepath.Join(root, "k8s", "*", "kustomization.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var stacks []Stack
+	for _, file := range files {
+		name := path.Join("k8s", filepath.Base(filepath.Dir(file)))
+		resources, err := kustomized(root, name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(resources, func(r Resource) bool { return strings.HasPrefix(r.text("spec", "type"), "pubsub.") }) {
+			stacks = append(stacks, Stack{Name: name, Resources: resources})
+		}
+	}
+	return stacks, nil
+}
+
+// kustomized reads what the kustomization of a folder names, and of that the resources of Dapr. Patches
+// are not applied: no Dapr resource of ours has any.
+func kustomized(root, folder string) ([]Resource, error) {
+	docs, err := readFile(root, path.Join(folder, "kustomization.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Resource
+	for _, doc := range docs {
+		for _, n := range doc.list("resources") {
+			name := path.Join(folder, n.Value)
+			read := readFile
+			if info, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil && info.IsDir() {
+				read = kustomized
+			}
+			found, err := read(root, name)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range found {
+				if strings.HasPrefix(r.text("apiVersion"), "dapr.io/") {
+					all = append(all, r)
+				}
+			}
 		}
 	}
 	return all, nil
