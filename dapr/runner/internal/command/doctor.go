@@ -55,6 +55,7 @@ func (c *invocation) preflight(file *runfile.File) error {
 	var faults []error
 	for _, check := range c.checks(file) {
 		switch check.Status {
+		case doctor.OK:
 		case doctor.Warn:
 			fmt.Fprintf(c.out, "Note: %s. %s\n", check.Message, check.Next)
 		case doctor.Fail:
