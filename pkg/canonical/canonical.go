@@ -334,11 +334,15 @@ func hexRune(s []byte) rune {
 	return r
 }
 
+// AppendString appends a string, which must be valid UTF-8, in quotes.
+func AppendString(out []byte, s string) []byte { return quote(out, s) }
+
 // quote escapes as RFC 8785 section 3.2.2.2 does: only what must be.
-func quote(out, s []byte) []byte {
+func quote[S []byte | string](out []byte, s S) []byte {
 	out = append(out, '"')
 	from := 0
-	for i, c := range s {
+	for i := range len(s) {
+		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue
 		}

@@ -1,12 +1,10 @@
 package journal
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"reflect"
+	"errors"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tillroll/tillroll/pkg/canonical"
 	"github.com/tillroll/tillroll/pkg/event"
@@ -16,7 +14,6 @@ import (
 
 // Entry is one line of the electronic journal. The JSON names are those of the journal documents,
 // and exactly these fields are under the entry hash; what else there is can be derived from them.
-// They stand in the order of their names, so that what the standard library writes is canonical.
 type Entry struct {
 	Amount           money.Decimal `json:"amount"`
 	BusinessCounter  *int          `json:"business_counter"`
@@ -67,31 +64,55 @@ func (e *Entry) Hash() (Hash, error) {
 	return HashOf(form), nil
 }
 
-// Form is the canonical JSON of the entry's fields.
+// Form is the canonical JSON of the entry's fields, in the order of their names.
 func (e *Entry) Form() ([]byte, error) {
-	var b bytes.Buffer
-	w := json.NewEncoder(&b)
-	w.SetEscapeHTML(false)
-	if err := w.Encode(e); err != nil {
-		return nil, fmt.Errorf("entry: %w", err)
+	for _, text := range []*string{&e.BusinessDate, &e.GenerateDateTime, &e.JournalText, e.ReceiptText, e.StaffID, &e.StoreCode, &e.TenantID, e.TransactionNo, e.UserID} {
+		if text != nil && !utf8.ValidString(*text) {
+			return nil, errors.New("entry: not valid UTF-8")
+		}
 	}
-	form := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if !bytes.Contains(form, []byte(`\u`)) {
-		return form, nil
-	}
-	// The standard library escapes more characters than the canonical form does.
-	form, err := canonical.JSON(form)
-	if err != nil {
-		return nil, fmt.Errorf("entry: %w", err)
-	}
-	return form, nil
+	b := make([]byte, 0, 512+len(e.JournalText))
+	b = append(append(b, `{"amount":`...), e.Amount.String()...)
+	b = appendInt(append(b, `,"business_counter":`...), e.BusinessCounter)
+	b = canonical.AppendString(append(b, `,"business_date":`...), e.BusinessDate)
+	b = canonical.AppendString(append(b, `,"generate_date_time":`...), e.GenerateDateTime)
+	b = canonical.AppendString(append(b, `,"journal_text":`...), e.JournalText)
+	b = appendInt(append(b, `,"open_counter":`...), e.OpenCounter)
+	b = appendInt(append(b, `,"quantity":`...), e.Quantity)
+	b = appendInt(append(b, `,"receipt_no":`...), e.ReceiptNo)
+	b = appendText(append(b, `,"receipt_text":`...), e.ReceiptText)
+	b = appendText(append(b, `,"staff_id":`...), e.StaffID)
+	b = canonical.AppendString(append(b, `,"store_code":`...), e.StoreCode)
+	b = canonical.AppendString(append(b, `,"tenant_id":`...), e.TenantID)
+	b = strconv.AppendInt(append(b, `,"terminal_no":`...), int64(e.TerminalNo), 10)
+	b = appendText(append(b, `,"transaction_no":`...), e.TransactionNo)
+	b = strconv.AppendInt(append(b, `,"transaction_type":`...), int64(e.TransactionType), 10)
+	b = appendText(append(b, `,"user_id":`...), e.UserID)
+	return append(b, '}'), nil
 }
 
-// same tells whether both entries say the same.
+func appendInt[T int | int64](b []byte, n *T) []byte {
+	if n == nil {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, int64(*n), 10)
+}
+
+func appendText(b []byte, s *string) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	return canonical.AppendString(b, *s)
+}
+
+// same tells whether both entries say the same. One number may have two spellings.
 func (e *Entry) same(other *Entry) bool {
-	a, b := *e, *other
-	a.Amount, b.Amount = money.Zero, money.Zero // one number may have two spellings
-	return e.Amount.Equal(other.Amount) && reflect.DeepEqual(a, b)
+	return e.TenantID == other.TenantID && e.StoreCode == other.StoreCode && e.TerminalNo == other.TerminalNo &&
+		e.TransactionType == other.TransactionType && e.BusinessDate == other.BusinessDate && e.GenerateDateTime == other.GenerateDateTime &&
+		e.JournalText == other.JournalText && equal(e.ReceiptText, other.ReceiptText) && equal(e.TransactionNo, other.TransactionNo) &&
+		equal(e.ReceiptNo, other.ReceiptNo) && equal(e.Quantity, other.Quantity) && equal(e.OpenCounter, other.OpenCounter) &&
+		equal(e.BusinessCounter, other.BusinessCounter) && equal(e.StaffID, other.StaffID) && equal(e.UserID, other.UserID) &&
+		e.Amount.Equal(other.Amount)
 }
 
 // EntryOf makes the entry of an event by the entry rules. Events that only tell a detail (business
