@@ -104,7 +104,7 @@ func copyAll(ctx context.Context, r Request, found inventory, to, keys string) (
 		f := File{Path: v.path, Kind: Database}
 		target, err := place(to, v.path)
 		if err == nil {
-			err = v.copyTo(ctx, target)
+			f.Schema, err = v.copyTo(ctx, target)
 		}
 		if err == nil {
 			f.Bytes, f.SHA256, err = measure(ctx, target)

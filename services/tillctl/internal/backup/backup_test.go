@@ -36,6 +36,10 @@ func dataFolder(t *testing.T) string {
 		db := open(t, filepath.Join(data, name))
 		_, err := db.Exec(`CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (0)`)
 		require.NoError(t, err)
+		if strings.HasPrefix(name, "journal") {
+			_, err = db.Exec(`CREATE TABLE schema_version (version INTEGER NOT NULL, kind TEXT NOT NULL); INSERT INTO schema_version VALUES (3, 'tenant')`)
+			require.NoError(t, err)
+		}
 		require.NoError(t, db.Close())
 	}
 	return data
@@ -89,6 +93,9 @@ func TestWhatCannotBeMadeAnewIsKept(t *testing.T) {
 	read, err := backup.Read(to)
 	require.NoError(t, err)
 	assert.Equal(t, m, read)
+	for _, f := range m.Files {
+		assert.Equal(t, f.Kind == backup.Database && strings.HasPrefix(f.Path, "journal"), f.Schema == "tenant 3", f.Path)
+	}
 
 	again := filepath.Join(t.TempDir(), "again")
 	_, err = backup.Restore(t.Context(), backup.Restoration{From: to, Data: again})

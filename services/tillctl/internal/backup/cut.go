@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
 )
@@ -99,14 +100,15 @@ func (all views) close() error {
 	return errors.Join(errs...)
 }
 
-// copyTo writes the view into a new file, one without a log beside it, and has SQLite check it.
-func (v view) copyTo(ctx context.Context, target string) error {
+// copyTo writes the view into a new file, one without a log beside it, and has SQLite check it. It
+// gives the schema.
+func (v view) copyTo(ctx context.Context, target string) (schema string, err error) {
 	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := file.Close(); err != nil {
-		return err
+		return "", err
 	}
 	err = v.conn.Raw(func(driver any) error {
 		source, ok := driver.(interface {
@@ -127,31 +129,36 @@ func (v view) copyTo(ctx context.Context, target string) error {
 		return errors.Join(err, backup.Finish())
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	return seal(ctx, target)
 }
 
 // seal makes one self-contained file of a copy and looks through it for damage: a backup of a damaged
 // database is none.
-func seal(ctx context.Context, path string) (err error) {
+func seal(ctx context.Context, path string) (schema string, err error) {
 	db, err := open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
 	var mode, health string
 	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode = DELETE").Scan(&mode); err != nil {
-		return err
+		return "", err
 	}
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&health); err != nil {
-		return err
+		return "", err
 	}
 	if health != "ok" {
-		return fmt.Errorf("the database is damaged: %s", health)
+		return "", fmt.Errorf("the database is damaged: %s", health)
 	}
-	return syncFile(path)
+	// The journal's databases say what they are; Dapr's have no such table.
+	err = db.QueryRowContext(ctx, "SELECT kind || ' ' || version FROM schema_version").Scan(&schema)
+	if err != nil && !strings.Contains(err.Error(), "no such table") {
+		return "", err
+	}
+	return schema, syncFile(path)
 }
 
 func syncFile(path string) error {

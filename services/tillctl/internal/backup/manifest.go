@@ -45,6 +45,7 @@ type File struct {
 	Kind   Kind   `json:"kind"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	Schema string `json:"schema,omitempty"` // of a database that says: kind and version, such as "tenant 3"
 }
 
 // Bytes of all files.
