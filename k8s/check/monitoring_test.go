@@ -113,6 +113,18 @@ func TestEveryPanelAsksForMetricsThatThereAre(t *testing.T) {
 	}
 }
 
+// What is read from the source is what running services showed, names and labels alike.
+func TestTheCodeIsReadRightly(t *testing.T) {
+	code, running := Metrics{}, Metrics{}
+	require.NoError(t, code.Code(repository+"/pkg", repository+"/services"))
+	require.NoError(t, running.Scrape("testdata/services.prom"))
+	require.Greater(t, len(running), 30)
+	for name, m := range running {
+		assert.ElementsMatch(t, m.Labels, code[name].Labels, name)
+		assert.Contains(t, code, name)
+	}
+}
+
 func TestAskingForWhatIsNotThereIsFoundOut(t *testing.T) {
 	m := metrics(t)
 	assert.Greater(t, len(m), 60, "the metrics of the code are found")
