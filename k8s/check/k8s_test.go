@@ -173,7 +173,7 @@ func TestTheReadmeListsTheSecrets(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	listed := map[string]bool{}
-	table, _, _ := strings.Cut(string(readme), "`secrets.json` is one flat object")
+	table, _, _ := strings.Cut(string(readme), "`secrets.json` is one object")
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ").FindAllStringSubmatch(table, -1) {
 		listed[row[1]] = true
 	}
@@ -202,8 +202,11 @@ func TestTheReadmeListsTheKeysOfTheSecretStore(t *testing.T) {
 		all := render(t, overlay)
 		for _, c := range ofKind(all, "Component") {
 			for _, m := range list(c, "spec", "metadata") {
-				if key := text(m, "secretKeyRef", "key"); key != "" {
-					assert.Contains(t, string(readme), "`"+key+"`", "%s of %s", key, c)
+				if name := text(m, "secretKeyRef", "name"); name != "" {
+					assert.Contains(t, string(readme), "| `"+name+"` |", c.String())
+					if key := text(m, "secretKeyRef", "key"); key != name {
+						assert.Contains(t, string(readme), `"`+key+`"`, c.String())
+					}
 				}
 			}
 		}
