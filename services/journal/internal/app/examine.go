@@ -67,7 +67,7 @@ func (x *examiner) note(stream identity.Stream) {
 }
 
 func (x *examiner) run(ctx context.Context) error {
-	pause, searched := examineEvery, time.Time{}
+	var searched time.Time
 	for {
 		start := x.clock.Now()
 		if start.Sub(searched) >= searchEvery {
@@ -79,7 +79,7 @@ func (x *examiner) run(ctx context.Context) error {
 		if err := x.round(ctx); err != nil && ctx.Err() == nil {
 			x.log.Warn("streams could not be examined; trying again", zap.Error(err))
 		}
-		pause = max(examineEvery, examineShare*x.clock.Since(start))
+		pause := max(examineEvery, examineShare*x.clock.Since(start))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -46,7 +46,8 @@ func (a *API) serveOnRecord(c *gin.Context, r Route) {
 		Subject: auth.Of(c).Subject, Role: string(auth.Of(c).Role), Method: r.Method, Route: Prefix + r.Path,
 		Path: c.Request.URL.Path, Query: clip(c.Request.URL.RawQuery), Status: held.status, Items: items, TraceID: web.TraceID(c),
 	})
-	if err != nil && !(problem.Is(err, app.TenantUnknown) && held.status >= http.StatusBadRequest) {
+	// Where there is no journal nothing was read, and the answer says so already.
+	if refused := problem.Is(err, app.TenantUnknown) && held.status >= http.StatusBadRequest; err != nil && !refused {
 		web.Fail(c, err)
 		return
 	}

@@ -70,14 +70,13 @@ func directEntry(d *Direct) *Entry {
 
 // Canonical is the type under which an alias stands in the journal.
 func (t Type) Canonical() Type {
-	switch t {
-	case FlashAlias:
-		return FlashReport
-	case DailyAlias:
-		return DailyReport
+	if of, ok := aliases[t]; ok {
+		return of
 	}
 	return t
 }
+
+var aliases = map[Type]Type{FlashAlias: FlashReport, DailyAlias: DailyReport}
 
 // IsTransaction tells whether entries of the type have a transaction and a receipt number.
 func (t Type) IsTransaction() bool {

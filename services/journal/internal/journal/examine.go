@@ -174,11 +174,11 @@ func (x *Examination) Add(l *Examined) error {
 		return nil
 	}
 	e := makeEvent()
-	if err := json.Unmarshal(l.Content, e); err != nil {
-		x.find(Finding{Kind: Incomplete, Key: l.EventID, BusinessDate: x.BusinessDate, Detail: "the event cannot be read back", Events: []string{l.EventID}})
+	if json.Unmarshal(l.Content, e) == nil {
+		x.look(e)
 		return nil
 	}
-	x.look(e)
+	x.find(Finding{Kind: Incomplete, Key: l.EventID, BusinessDate: x.BusinessDate, Detail: "the event cannot be read back", Events: []string{l.EventID}})
 	return nil
 }
 

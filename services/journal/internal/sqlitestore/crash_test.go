@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,7 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/journal"
 	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
 )
@@ -58,8 +61,22 @@ func victim(dir string, killAt int) {
 	must(err)
 	_, err = logAll(noTest{}.Context(), s)
 	must(err)
+	must(settleOnce(noTest{}.Context(), s))
 	fmt.Println("steps", steps)
 	os.Exit(0)
+}
+
+// settleOnce saves an examination with a finding.
+func settleOnce(ctx context.Context, s *Store) error {
+	stream := identity.Stream{TenantID: "acme", StoreCode: "s1", TerminalNo: 1}
+	saved, err := s.Examination(ctx, stream)
+	if err != nil {
+		return err
+	}
+	gap := &journal.Finding{Kind: journal.SequenceGap, Key: "cart", Detail: "number 2 has not come"}
+	_, err = s.Settle(ctx, &app.Settlement{Stream: stream, Turn: saved.Turn, Seq: 1, State: []byte("{}"), Now: time.Now(),
+		Findings: map[journal.FindingKey]*journal.Finding{{Kind: gap.Kind, Key: gap.Key}: gap}})
+	return err
 }
 
 // sellForEver tells of every sale after its commit was reported, until it is killed.
@@ -134,6 +151,17 @@ func dieAt(t *testing.T, step int) {
 	assert.Equal(t, 6, entries)
 	_, err = s.Terminal(t.Context(), "acme-s1-1")
 	require.NoError(t, err)
+
+	// An examination and what it found are there together or not at all.
+	saved, err := s.Examination(t.Context(), identity.Stream{TenantID: "acme", StoreCode: "s1", TerminalNo: 1})
+	require.NoError(t, err)
+	_, kept, err := s.Discrepancies(t.Context(), "acme", app.DiscrepancyQuery{Limit: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, saved.Turn, kept)
+	require.NoError(t, settleOnce(t.Context(), s))
+	_, kept, err = s.Discrepancies(t.Context(), "acme", app.DiscrepancyQuery{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, 1, kept)
 
 	c, err := logAll(t.Context(), s)
 	require.NoError(t, err)

@@ -30,7 +30,6 @@ func (s *Store) Events(ctx context.Context, tenant string, q journal.EventQuery)
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		query, args := eventWalk(&q)
 		if q.After != "" {
-			var last []int64
 			last, err := column[int64](ctx, tx, `SELECT v.id FROM event_ids e CROSS JOIN log_event v ON v.id = e.id WHERE e.event_id = ?`, q.After)
 			if err != nil {
 				return err
