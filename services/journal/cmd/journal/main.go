@@ -63,7 +63,11 @@ func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, er
 	if c.MongoDB == "" {
 		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
 	}
-	return mongostore.Open(ctx, mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, NoTextIndex: c.NoText, Clock: clock})
+	cfg := mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, NoTextIndex: c.NoText, Clock: clock}
+	if c.TraceEndpoint != "" {
+		cfg.Tracer = otel.GetTracerProvider()
+	}
+	return mongostore.Open(ctx, cfg)
 }
 
 // alerter is where alerts go, nil without a binding.

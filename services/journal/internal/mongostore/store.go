@@ -25,6 +25,8 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/mongo/readpref"
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
+	"go.opentelemetry.io/contrib/instrumentation/go.mongodb.org/mongo-driver/mongo/otelmongo"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/journaldb"
@@ -67,6 +69,8 @@ type Config struct {
 	// NoTextIndex are the tenants, or "*" for all, whose journals are not given the text index of
 	// journal_text. Where it is already, it stays until somebody drops it.
 	NoTextIndex []string
+	// Tracer takes a span for every command, without its content; nil: none is made.
+	Tracer trace.TracerProvider
 	// Namespace stands before the names of all databases: several installations share one server.
 	Namespace string
 }
@@ -93,6 +97,9 @@ type Store struct {
 // Open connects. It fails when no primary can be reached, and when the server cannot keep a journal.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	opts := clientOptions(cfg.URI)
+	if cfg.Tracer != nil {
+		opts.SetMonitor(otelmongo.NewMonitor(otelmongo.WithTracerProvider(cfg.Tracer)))
+	}
 	if err := opts.Validate(); err != nil {
 		return nil, uriError(cfg.URI, err)
 	}
