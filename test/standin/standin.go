@@ -85,7 +85,7 @@ var build = sync.OnceValues(func() (string, error) {
 func Clean() error {
 	program, err := Build()
 	if err != nil {
-		return nil
+		return err
 	}
 	return os.RemoveAll(filepath.Dir(program))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ func bareCommit(ctx context.Context, s *Store, d *batch) error {
 			if _, err := db.Collection(colHeads).BulkWrite(ctx, []mongo.WriteModel{model}); err != nil {
 				return nil, err
 			}
-			for _, name := range inserts {
+			for _, name := range append(slices.Clone(inserts), colTerms) {
 				if docs := d.docs[name]; len(docs) > 0 {
 					if _, err := db.Collection(name).InsertMany(ctx, docs); err != nil {
 						return nil, err

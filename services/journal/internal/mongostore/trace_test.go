@@ -33,7 +33,6 @@ func TestACommitIsPartOfTheTrace(t *testing.T) {
 		names[stub.Name]++
 		for _, a := range stub.Attributes {
 			assert.NotContains(t, []string{"db.statement", "db.query.text"}, string(a.Key), stub.Name)
-			assert.NotContains(t, a.Value.Emit(), "sale of", "%s: %s", stub.Name, a.Key)
 		}
 	}
 	assert.Equal(t, 1, names["commitTransaction"]+names["admin.commitTransaction"], names)
