@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/hex"
 	"io"
@@ -22,6 +23,7 @@ type Collector struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	traces map[string][]Span
+	raw    bytes.Buffer
 }
 
 // Start listens on a free port of 127.0.0.1.
@@ -44,14 +46,22 @@ func (c *Collector) Trace(traceID string) []Span {
 	return append([]Span(nil), c.traces[traceID]...)
 }
 
+// Everything that has arrived so far, as it came; names and values of attributes stand in it as they are.
+func (c *Collector) Everything() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.raw.Bytes())
+}
+
 func (c *Collector) take(w http.ResponseWriter, r *http.Request) {
-	request, err := read(r)
+	request, raw, err := read(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.raw.Write(raw)
 	for _, resource := range request.GetResourceSpans() {
 		service := ""
 		for _, a := range resource.GetResource().GetAttributes() {
@@ -68,19 +78,19 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func read(r *http.Request) (*coltrace.ExportTraceServiceRequest, error) {
+func read(r *http.Request) (*coltrace.ExportTraceServiceRequest, []byte, error) {
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		unzipped, err := gzip.NewReader(r.Body)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		body = unzipped
 	}
 	raw, err := io.ReadAll(body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request := &coltrace.ExportTraceServiceRequest{}
-	return request, proto.Unmarshal(raw, request)
+	return request, raw, proto.Unmarshal(raw, request)
 }

@@ -28,7 +28,7 @@ func run(m *testing.M) int {
 	defer spans.Close()
 	began := time.Now()
 	var err error
-	running, err = stack.Start(os.Stderr, "TILLROLL_KEY_REFRESH=200ms", "OTEL_EXPORTER_OTLP_ENDPOINT="+spans.Endpoint())
+	running, err = stack.Start(os.Stderr, "TILLROLL_KEY_REFRESH=200ms", "TILLROLL_LOG_LEVEL=debug", "OTEL_EXPORTER_OTLP_ENDPOINT="+spans.Endpoint())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

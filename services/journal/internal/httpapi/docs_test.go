@@ -35,7 +35,7 @@ var checker struct {
 }
 
 // checkDocumented holds every exchange of this package's tests against the document.
-func checkDocumented(t *testing.T, api *httpapi.API, r *http.Request, sent string, a answer) {
+func checkDocumented(t testing.TB, api *httpapi.API, r *http.Request, sent string, a answer) {
 	t.Helper()
 	checker.Do(func() {
 		var err error

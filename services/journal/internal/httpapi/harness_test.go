@@ -39,7 +39,7 @@ const appToken = "the token of the sidecar"
 
 // house is the whole service behind its real engine.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	engine  *gin.Engine
 	api     *httpapi.API
 	service *app.App
@@ -148,7 +148,7 @@ type deaf struct{}
 
 func (deaf) Send(context.Context, *app.Alert) error { return errors.New("no_service") }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	clock := clockwork.NewFakeClockAt(time.Now())
 	db, err := sqlitestore.Open(t.Context(), t.TempDir(), clock)
@@ -255,7 +255,7 @@ func (h *house) deliver(path string, body any) answer {
 }
 
 // cloud wraps an event as the sidecar does.
-func cloud(t *testing.T, e event.Event) map[string]any {
+func cloud(t testing.TB, e event.Event) map[string]any {
 	return map[string]any{
 		"id": e.Head().EventID, "source": "tillroll/cart", "specversion": "1.0", "type": "x", "topic": e.Topic(),
 		"data": json.RawMessage(tilltest.Data(t, e)), "datacontenttype": "application/json", "generation": 0,
