@@ -52,7 +52,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: build test test-unit test-stack test-mongo load-mongo tamper load soak fuzz lint clean
+.PHONY: measure-search build test test-unit test-stack test-mongo load-mongo tamper load soak fuzz lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -83,6 +83,9 @@ fuzz: ## look for input that breaks a decoder: FUZZTIME=10s for each of them
 
 load-mongo: ## measure the MongoDB store: 200 tenants on one server; commits against the bare driver
 	@cd services/journal && GOWORK=off go test -tags load -count=1 -v -run TestTwoHundredTenants -bench BenchmarkCommit -benchtime 200x ./internal/mongostore
+
+measure-search: ## measure searches in journals of 100 000 and 1 000 000 entries (SQLite): MEASURE=/tmp/tillroll-measure
+	@.ci/measure-search "$(or $(MEASURE),/tmp/tillroll-measure)"
 
 lint: ## gofmt, go vet, golangci-lint in every module, and our checker of the Dapr files
 	@.ci/lint

@@ -95,8 +95,7 @@ func New(c Config) *App {
 	}
 	a.waiting.ingest = a.Ingest
 	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, examiner: a.examiner, clock: c.Clock, log: c.Log}
-	a.Search = &Search{store: c.Store, limits: c.Limits.OrUsual()}
-	a.Search.seconds = newSearchSeconds(c.Metrics)
+	a.Search = NewSearch(c.Store, c.Limits, c.Metrics)
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}
 	a.Proof = newProof(c, a.keeper)

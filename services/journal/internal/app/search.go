@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -20,6 +22,11 @@ type Search struct {
 	store   Store
 	seconds *searchSeconds
 	limits  SearchLimits
+}
+
+// NewSearch is for whoever needs nothing else of the service.
+func NewSearch(store Store, limits SearchLimits, metrics prometheus.Registerer) *Search {
+	return &Search{store: store, limits: limits.OrUsual(), seconds: newSearchSeconds(metrics)}
 }
 
 // SearchRequest is a query as a caller states it.

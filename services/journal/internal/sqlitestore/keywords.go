@@ -13,18 +13,34 @@ import (
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
+// expression is keywords as FTS5 wants them.
+type expression struct {
+	text    string // "": the index is no help
+	decided bool   // what it says needs no second look
+	prefix  bool   // it asks for what begins with something, which FTS5 gathers anew for every statement
+}
+
 // matching writes keywords as FTS5 wants them. Terms hold no quotes; doubling them all the same keeps
-// the rest of a text from ever being read as a query.
-func matching(keywords []string) (expression string, decided bool) {
+// the rest of a text from ever being read as a query. What begins with a character is asked for only
+// when nothing else can be.
+func matching(keywords []string) expression {
 	terms, decided := journal.TermsOf(keywords)
-	parts := make([]string, len(terms))
-	for i, t := range terms {
-		parts[i] = `"` + strings.ReplaceAll(t.Text, `"`, `""`) + `"`
-		if t.Prefix {
-			parts[i] += " *"
+	x := expression{decided: decided}
+	x.prefix = len(terms) > 0 && !slices.ContainsFunc(terms, func(t journal.Term) bool { return !t.Prefix })
+	var parts []string
+	for _, t := range terms {
+		part := `"` + strings.ReplaceAll(t.Text, `"`, `""`) + `"`
+		switch {
+		case t.Prefix && x.prefix:
+			part += " *"
+		case t.Prefix:
+			x.decided = false
+			continue
 		}
+		parts = append(parts, part)
 	}
-	return strings.Join(parts, " AND "), decided
+	x.text = strings.Join(parts, " AND ")
+	return x
 }
 
 // keywordPage finds a page of a keyword search.
@@ -66,7 +82,7 @@ func (k *seek) gatherKeyword() (list, error) {
 		if err != nil || r != nil {
 			return whole.gather(r, -1, 0), err
 		}
-		if k.terms != "" {
+		if k.terms.text != "" {
 			n, err := k.candidates(most)
 			if err != nil {
 				return list{}, err
@@ -84,7 +100,7 @@ func (k *seek) gatherKeyword() (list, error) {
 
 // candidates counts what the keyword index gives, up to one more than limit.
 func (k *seek) candidates(limit int) (int, error) {
-	n, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (%s LIMIT %d)`, words, limit+1), k.terms)
+	n, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (%s LIMIT %d)`, words, limit+1), k.terms.text)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +113,7 @@ const words = `SELECT rowid AS id FROM journal_words WHERE journal_words MATCH ?
 // gatherWords sorts what the keyword index gives.
 func (k *seek) gatherWords() list {
 	return list{statement: `SELECT j.id FROM (` + words + `) w CROSS JOIN journal j ON j.id = w.id` + k.where.where() + orderBy(k.order),
-		args: append([]any{k.terms}, k.where.args...)}
+		args: append([]any{k.terms.text}, k.where.args...)}
 }
 
 // pageOf looks through everything once, which gives the page and the total.
@@ -146,8 +162,11 @@ func (k *seek) eachKeyword(visit func(*journal.Listed) error) error {
 
 // walkKeyword gives the entries by instant, from q.After on, and looks at no more than it may.
 func (k *seek) walkKeyword(visit func(*journal.Listed) error) error {
-	if k.terms == "" {
+	if k.terms.text == "" {
 		return k.walkTexts(visit)
+	}
+	if k.terms.prefix {
+		return k.walkPrefix(visit)
 	}
 	blocks, err := k.blocks()
 	if err != nil {
@@ -177,6 +196,31 @@ func (k *seek) walkKeyword(visit func(*journal.Listed) error) error {
 		}
 	}
 	return nil
+}
+
+// commonPrefix is from how many entries on the texts are read instead: then a page is soon full.
+const commonPrefix = 20_000
+
+// walkPrefix goes about what begins with a character: all of it is put in order, or, when it is in so
+// many entries, one text after the other is read.
+func (k *seek) walkPrefix(visit func(*journal.Listed) error) error {
+	n, err := k.candidates(commonPrefix)
+	if err != nil {
+		return err
+	}
+	if n > commonPrefix {
+		return k.walkTexts(visit)
+	}
+	where := filters(&k.rest)
+	where = where.and(k.behind)
+	all := list{statement: `SELECT j.id FROM (` + words + `) w CROSS JOIN journal j ON j.id = w.id` + where.where() + orderBy(k.order),
+		args: append([]any{k.terms.text}, where.args...)}
+	return k.visitAll(all, func(l *journal.Listed) error {
+		if !journal.Holds(l.JournalText, k.q.Keywords) {
+			return nil
+		}
+		return visit(l)
+	})
 }
 
 // walkTexts reads text after text, for keywords that no index is of help for.
@@ -290,7 +334,7 @@ func (w *walking) readRange(from, to int64) error {
 	if len(where.parts) > 0 {
 		fulfils = strings.Join(where.parts, " AND ")
 	}
-	args := append(where.args[:len(where.args):len(where.args)], w.terms, from, to)
+	args := append(where.args[:len(where.args):len(where.args)], w.terms.text, from, to)
 	return each(w.ctx, w.tx, func(rows *sql.Rows) error {
 		var c candidate
 		var ok bool
@@ -333,17 +377,22 @@ func (k *seek) visitIDs(candidates []candidate, visit func(*journal.Listed) erro
 	return nil
 }
 
-// totalKeyword counts everything that holds the keywords. What the index decides is counted in it; for
-// the rest texts are read, at most ExactTotal of them.
+// textsCounted is how many texts are read for a total. Reading ExactTotal of them would take longer
+// than a search may.
+const textsCounted = 1000
+
+// totalKeyword counts everything that holds the keywords. What the index decides is counted in it, up to
+// ExactTotal; for the rest texts are read, and of more than textsCounted the total is a lower bound.
 func (k *seek) totalKeyword(page *journal.Page) error {
-	most, candidates := journal.ExactTotal, k.limits.Examined
+	most, candidates, texts := journal.ExactTotal, k.limits.Examined, textsCounted
 	switch k.q.Counting {
 	case journal.CountNone:
 		return nil
 	case journal.CountAll:
 		most, candidates = math.MaxInt32, math.MaxInt32
+		texts = math.MaxInt32
 	}
-	if k.terms == "" {
+	if k.terms.text == "" {
 		n := 0
 		err := k.fromStart().walkTexts(func(*journal.Listed) error { n++; return nil })
 		page.Total, page.TotalIsLowerBound = n, errors.Is(err, app.ErrTooWide)
@@ -353,10 +402,10 @@ func (k *seek) totalKeyword(page *journal.Page) error {
 		return err
 	}
 	n, looked, err := 0, 0, error(nil)
-	if k.decided {
+	if k.terms.decided {
 		n, looked, err = k.countWords(most, candidates)
 	} else {
-		candidates = min(candidates, most)
+		candidates = min(candidates, texts)
 		n, looked, err = k.countTexts(most, candidates)
 	}
 	page.Total, page.TotalIsLowerBound = min(n, most), n > most || looked > candidates
@@ -369,7 +418,7 @@ func (k *seek) countWords(most, candidates int) (n, looked int, err error) {
 	if len(k.where.parts) > 0 {
 		inner += ` CROSS JOIN journal j ON j.id = w.id` + k.where.where()
 	}
-	counted, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)`, inner, most+1), append([]any{k.terms}, k.where.args...)...)
+	counted, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)`, inner, most+1), append([]any{k.terms.text}, k.where.args...)...)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -394,7 +443,7 @@ func (k *seek) countTexts(most, candidates int) (n, looked int, err error) {
 			return errStop
 		}
 		return nil
-	}, fmt.Sprintf(`SELECT j.journal_text FROM (%s LIMIT %d) w CROSS JOIN journal j ON j.id = w.id%s`, words, candidates+1, k.where.where()), append([]any{k.terms}, k.where.args...)...)
+	}, fmt.Sprintf(`SELECT j.journal_text FROM (%s LIMIT %d) w CROSS JOIN journal j ON j.id = w.id%s`, words, candidates+1, k.where.where()), append([]any{k.terms.text}, k.where.args...)...)
 	if err != nil || n > most {
 		return n, 0, err
 	}

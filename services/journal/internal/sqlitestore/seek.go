@@ -47,8 +47,7 @@ type seek struct {
 	where     conditions // all filters
 	order     []term
 	byInstant bool
-	terms     string // for the keyword index; "": it is no help
-	decided   bool   // what the keyword index says needs no second look
+	terms     expression
 
 	// rest is q, as far as it stands behind q.After when that is a matter of instants; behind is what
 	// else there is to that. Both in one: an index has one beginning only.
@@ -75,7 +74,7 @@ func (s *Store) seek(ctx context.Context, tenant string, q journal.Query, fn fun
 
 func newSeek(ctx context.Context, tx querier, tenant string, limits app.SearchLimits, q journal.Query) (*seek, error) {
 	k := &seek{ctx: ctx, tx: tx, tenant: tenant, limits: limits, q: q, where: filters(&q), order: orderOf(&q), byInstant: q.ByInstant()}
-	k.terms, k.decided = matching(q.Keywords)
+	k.terms = matching(q.Keywords)
 	k.rest = q
 	if q.After == "" {
 		return k, nil
