@@ -24,8 +24,10 @@ const (
 	examineShare = 4
 	// searchEvery is how often streams are looked for that nobody told of: another process may have
 	// stored something and died.
-	searchEvery  = time.Minute
-	examineLinks = 500 // read at a time
+	searchEvery = time.Minute
+	// examineLinks is how much of a stream one round looks at: what came before this program did, or while
+	// it was away, is made good bit by bit, and each bit is saved.
+	examineLinks = 2000
 )
 
 // examiner holds what is stored against the rules, after it was stored: an event is in the journal
@@ -41,6 +43,7 @@ type examiner struct {
 	metrics *metrics
 	found   func(*journal.Discrepancy) // told of what was opened
 	damaged func(tenant, stream, what string)
+	page    int
 	wake    chan struct{}
 
 	mu    sync.Mutex
@@ -50,7 +53,7 @@ type examiner struct {
 
 func newExaminer(store Store, clock clockwork.Clock, log *zap.Logger, m *metrics) *examiner {
 	return &examiner{
-		store: store, clock: clock, log: log, metrics: m, found: func(*journal.Discrepancy) {}, damaged: func(string, string, string) {}, wake: make(chan struct{}, 1),
+		store: store, clock: clock, log: log, metrics: m, found: func(*journal.Discrepancy) {}, damaged: func(string, string, string) {}, page: examineLinks, wake: make(chan struct{}, 1),
 		dirty: map[identity.Stream]bool{}, due: map[identity.Stream]time.Time{},
 	}
 }
@@ -153,7 +156,8 @@ func (x *examiner) examine(ctx context.Context, stream identity.Stream) error {
 		return err
 	}
 	e := journal.Resume(stream, saved.State, saved.Open, x.clock.Now().UTC())
-	if err := x.read(ctx, e); err != nil {
+	more, err := x.read(ctx, e)
+	if err != nil {
 		return err
 	}
 	discarded, err := x.discarded(ctx, e)
@@ -171,6 +175,9 @@ func (x *examiner) examine(ctx context.Context, stream identity.Stream) error {
 		return err
 	}
 	x.tell(changed)
+	if more {
+		x.note(stream)
+	}
 	if !s.Due.IsZero() {
 		x.mu.Lock()
 		x.due[stream] = s.Due
@@ -179,37 +186,32 @@ func (x *examiner) examine(ctx context.Context, stream identity.Stream) error {
 	return nil
 }
 
-// read gives the examination everything that it asks for.
-func (x *examiner) read(ctx context.Context, e *journal.Examination) error {
-	for {
-		links, err := x.store.Behind(ctx, e.Stream(), e.Seq, examineLinks)
-		if err != nil {
-			return err
-		}
-		for _, l := range links {
-			if err := e.Add(l); err != nil {
-				return err
-			}
-		}
-		if len(links) < examineLinks {
-			break
+// read gives the examination everything that it asks for, and tells whether there is more to look at.
+func (x *examiner) read(ctx context.Context, e *journal.Examination) (more bool, err error) {
+	links, err := x.store.Behind(ctx, e.Stream(), e.Seq, x.page)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range links {
+		if err := e.Add(l); err != nil {
+			return false, err
 		}
 	}
 	for date, numbers := range e.NewReceipts() {
 		uses, err := x.store.Receipts(ctx, identity.Terminal(e.Stream()), date, numbers)
 		if err != nil {
-			return err
+			return false, err
 		}
 		e.Receipts(date, uses)
 	}
 	for _, key := range e.WantedSessions() {
 		session, err := x.store.Session(ctx, e.Stream().TenantID, key)
 		if err != nil {
-			return err
+			return false, err
 		}
 		e.Session(key, session)
 	}
-	return nil
+	return len(links) == x.page, nil
 }
 
 // discarded are the numbers of the stream that were given up in quarantine. They are asked for only

@@ -159,6 +159,28 @@ func TestAcceptingADiscrepancy(t *testing.T) {
 	assert.Empty(t, b.wrong("acme"))
 }
 
+func TestALongStreamIsExaminedBitByBit(t *testing.T) {
+	b := newBench(t)
+	b.provision("acme")
+	till := tilltest.New("acme", "s1", 1)
+	var sales []event.Event
+	for range 10 {
+		sale := till.Sale("1")
+		sale.JournalText = ""
+		sales = append(sales, sale)
+	}
+	b.deliver(sales...)
+	app.ExaminePage(b.app, 3)
+	for rounds, want := range []int{3, 6, 9, 10} {
+		assert.Len(t, b.wrong("acme"), want, "round %d", rounds)
+		if rounds == 1 {
+			b.restart() // what was looked at is saved
+			app.ExaminePage(b.app, 3)
+			require.NoError(t, app.SearchUnexamined(t.Context(), b.app))
+		}
+	}
+}
+
 // The whole loop, as it runs in the service.
 func TestTheExaminerRunsByItself(t *testing.T) {
 	b := newBench(t)

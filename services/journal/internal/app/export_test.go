@@ -24,6 +24,9 @@ func Sweep(ctx context.Context, a *App) error { return a.waiting.sweep(ctx) }
 // SearchUnexamined looks for what nobody told of.
 func SearchUnexamined(ctx context.Context, a *App) error { return a.examiner.search(ctx) }
 
+// ExaminePage sets how many links are looked at in a round.
+func ExaminePage(a *App, links int) { a.examiner.page = links }
+
 // RunExaminer runs until ctx ends.
 func RunExaminer(ctx context.Context, a *App) error { return a.examiner.run(ctx) }
 
