@@ -107,8 +107,9 @@ clean: runner ## delete the data folder: every sale, key and log; asks first
 #? FUZZTIME=T        how long make fuzz gives every target (default 10s)
 #? SERVICE=cart       whose log is shown
 
-# The runner builds in seconds and is asked each time whether it is up to date.
+# The runner builds in seconds and is asked each time whether it is up to date. Its paths are trimmed as the
+# runner trims those of all other programs: so they share what go compiles for the first of them.
 .PHONY: runner
 runner:
 	@command -v go >/dev/null || { echo "go is not on PATH: install Go from https://go.dev/dl and try again"; exit 1; }
-	@cd dapr/runner && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -o ../../bin/runner .
+	@cd dapr/runner && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -trimpath -o ../../bin/runner .

@@ -11,15 +11,17 @@ import (
 	"strings"
 )
 
-// flagsFile holds a module's linker flags, one a line. A module that has it is
-// one that is shipped, so paths of this machine are trimmed too.
+// flagsFile holds a module's linker flags, one a line.
 const flagsFile = "build.flags"
 
 // flagsOf are the flags of go build for a module.
 func flagsOf(dir string) ([]string, error) {
 	// No version control stamp: a build must not fail because git is missing or
 	// distrusts the folder, and every commit would relink every program.
-	flags := []string{"-buildvcs=false"}
+	// Paths are trimmed everywhere, because go keeps what it compiled with and
+	// without them apart: all programs share one compilation of the standard
+	// library and of what they have in common with the sidecar.
+	flags := []string{"-buildvcs=false", "-trimpath"}
 	text, err := os.ReadFile(filepath.Join(dir, flagsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return flags, nil
@@ -28,7 +30,7 @@ func flagsOf(dir string) ([]string, error) {
 		return nil, err
 	}
 	linker := strings.Join(strings.Fields(string(text)), " ")
-	return append(flags, "-trimpath", "-ldflags", linker), nil
+	return append(flags, "-ldflags", linker), nil
 }
 
 // goCommand is the go command in a module's folder. Programs are built without
