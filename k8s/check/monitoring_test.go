@@ -228,6 +228,7 @@ var healthy = situation{
 	`tillroll_journal_checkpoints_sent_total{result="sent"} 0+1`,
 	`tillroll_journal_checkpoints_sent_total{result="failed"} 0+1`,
 	`tillroll_journal_discrepancies_open{kind="sequence-gap"} 0+0`,
+	`tillroll_journal_alerts_failing{app="journal"} 0+0`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.05"} 0+60`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.5"} 0+61`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="+Inf"} 0+61`,
@@ -260,6 +261,7 @@ func TestEveryAlertFiresWhenItShould(t *testing.T) {
 		"the log lags":             {situation{`tillroll_journal_log_lag_seconds{app="journal"} 300+0`}, []string{"TillrollLogBehind"}},
 		"the log was changed":      {situation{`tillroll_journal_log_broken_total{app="journal"} 1+1`}, []string{"TillrollLogBroken"}},
 		"checkpoints stay":         {situation{`tillroll_journal_checkpoints_sent_total{result="sent"} 5+0`}, []string{"TillrollCheckpointsStay"}},
+		"the chat refuses alerts":  {situation{`tillroll_journal_alerts_failing{app="journal"} 1+0`}, []string{"TillrollAlertsFail"}},
 		"a gap":                    {situation{`tillroll_journal_discrepancies_open{kind="sequence-gap"} 2+0`}, []string{"TillrollDiscrepancies"}},
 		"searches are slow":        {situation{`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.05"} 0+10`}, []string{"TillrollSearchSlow"}},
 	} {
