@@ -179,20 +179,30 @@ func (s *Service) healthRoutes() {
 	s.Engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{})))
 }
 
+// readyTimeout is shorter than the two seconds that a sidecar waits for the answer.
+const readyTimeout = 1500 * time.Millisecond
+
 // readyz is 200 when everything that the service needs answers. It is Dapr's app health check too:
 // while it is not 200 the sidecar delivers nothing.
 func (s *Service) readyz(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
 	defer cancel()
+	// All at once: what hangs must not use up the time of the others and make them look away, too.
+	errs := make([]error, len(s.checks))
+	var asked sync.WaitGroup
+	for i, ch := range s.checks {
+		asked.Go(func() { errs[i] = ch.fn(ctx) })
+	}
+	asked.Wait()
 	status, checks := http.StatusOK, map[string]string{}
 	if s.stopping.Load() {
 		status, checks["stopping"] = http.StatusServiceUnavailable, "the service is stopping"
 	}
-	for _, ch := range s.checks {
+	for i, ch := range s.checks {
 		checks[ch.name] = "ok"
-		if err := ch.fn(ctx); err != nil {
+		if errs[i] != nil {
 			status, checks[ch.name] = http.StatusServiceUnavailable, problem.Unavailable.Title
-			s.Log.Debug("not ready", zap.String("check", ch.name), zap.Error(err))
+			s.Log.Debug("not ready", zap.String("check", ch.name), zap.Error(errs[i]))
 		}
 	}
 	c.JSON(status, Readiness{status == http.StatusOK, checks})
