@@ -42,6 +42,8 @@ type wire struct {
 	n, cut  int
 	lost    string // "request", "reply", or a fault of the server
 	command string // that was cut
+
+	patience context.CancelFunc // of the caller, which ends when its command is delayed
 }
 
 // opMsg is the op code of every message but the first handshake.
@@ -137,6 +139,7 @@ func (w *wire) connection(c net.Conn) {
 			continue
 		}
 		if fate == "delay" {
+			w.patience()
 			time.Sleep(delay)
 		}
 		if _, err := s.Write(request); err != nil {
@@ -155,8 +158,8 @@ func (w *wire) connection(c net.Conn) {
 	}
 }
 
-// delay is longer than the caller's patience.
-const delay, patience = 25 * time.Millisecond, 15 * time.Millisecond
+// delay is how long the server takes after the caller's patience has ended.
+const delay = 15 * time.Millisecond
 
 // faults are answers of a server in trouble, which has done nothing.
 var faults = map[string]bson.D{
@@ -289,11 +292,9 @@ func cutAt(t *testing.T, s *Store, w *wire, cut int, lost string) (command strin
 	require.NoError(t, err)
 	require.NoError(t, s.registerTerminals(t.Context(), "acme", tilltest.Records(t, batch...)))
 
+	ctx, cancel := context.WithCancel(t.Context())
+	w.patience = cancel
 	w.arm(cut, lost)
-	ctx, cancel := t.Context(), context.CancelFunc(func() {})
-	if lost == "delay" {
-		ctx, cancel = context.WithTimeout(ctx, patience)
-	}
 	outcomes, err := s.Commit(ctx, "acme", tilltest.Records(t, batch...))
 	cancel()
 	_, command = w.disarm()
