@@ -17,6 +17,8 @@ func TestSettingsExplainThemselves(t *testing.T) {
 		"nothing":          {map[string]string{"APP_PORT": "", "APP_API_TOKEN": ""}, []string{"APP_PORT is 0", "such as APP_PORT=8003", "APP_API_TOKEN is empty", "pose as the sidecar"}},
 		"port no number":   {map[string]string{"APP_PORT": "many"}, []string{"AppPort"}},
 		"log level":        {map[string]string{"TILLROLL_LOG_LEVEL": "loud"}, []string{"Use debug, info, warn or error."}},
+		"every origin":     {map[string]string{"TILLROLL_CORS_ORIGINS": "https://till.example,*"}, []string{"TILLROLL_CORS_ORIGINS", "name each origin"}},
+		"a path":           {map[string]string{"TILLROLL_CORS_ORIGINS": "https://till.example/app"}, []string{"is no origin such as", "leave it empty if there are none"}},
 		"writers":          {map[string]string{"TILLROLL_STATE_WRITERS": "-1"}, []string{"Use 1 for a SQLite state store"}},
 		"refresh too fast": {map[string]string{"TILLROLL_KEY_REFRESH": "1ms"}, []string{"TILLROLL_KEY_REFRESH is 1ms"}},
 		"grace too short":  {map[string]string{"TILLROLL_STOP_GRACE": "1ms"}, []string{"at least 1s"}},
