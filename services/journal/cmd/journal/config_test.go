@@ -5,13 +5,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/service"
 )
 
 func TestTheSettingsOfATransactionAreChecked(t *testing.T) {
-	good := config{Settings: service.Settings{AppPort: 8005, AppToken: "t", LogLevel: "info", StopGrace: time.Second}, Batch: 256}
-	assert.Empty(t, good.Check())
+	t.Setenv("APP_PORT", "8005")
+	t.Setenv("APP_API_TOKEN", "t")
+	var good config
+	require.NoError(t, service.Load(&good))
+	assert.Equal(t, 256, good.Batch)
+	assert.Zero(t, good.Linger)
 	for says, change := range map[string]func(*config){
 		"TILLROLL_COMMIT_BATCH is 0":     func(c *config) { c.Batch = 0 },
 		"TILLROLL_COMMIT_BATCH is 1001":  func(c *config) { c.Batch = 1001 },

@@ -38,6 +38,7 @@ func RunAlarm(ctx context.Context, a *App) error { return a.alarm.run(ctx) }
 
 // Gather sets what one transaction gathers.
 func Gather(a *App, batch int, linger time.Duration) {
+	a.committer.drain()
 	a.committer.batch, a.committer.linger = batch, linger
 }
 
