@@ -264,6 +264,7 @@ func (a *attacker) rebuildChain(from int) {
 	a.do(`UPDATE log_tran SET content = replace(content, '"cart_id":"', '"cart_id":"x') WHERE id = ?`, from+1)
 	rows, err := a.db.Query(`SELECT e.id, e.event_id, e.chain_seq, e.entry_hash, t.content FROM event_ids e JOIN log_tran t ON t.id = e.id ORDER BY e.id`)
 	require.NoError(a.t, err)
+	defer func() { require.NoError(a.t, rows.Close()) }()
 	head := journal.Hash{}
 	var moves [][]any
 	for rows.Next() {
@@ -288,6 +289,7 @@ func (a *attacker) rebuildLog() {
 	a.do(`UPDATE merkle_leaves SET hash = (SELECT hash FROM event_ids e WHERE e.id = merkle_leaves.id)`)
 	rows, err := a.db.Query(`SELECT hash FROM merkle_leaves ORDER BY idx`)
 	require.NoError(a.t, err)
+	defer func() { require.NoError(a.t, rows.Close()) }()
 	var edge proof.Edge
 	var tiles []proof.Tile
 	for rows.Next() {

@@ -139,8 +139,8 @@ func cutToWholeLines(file *os.File) (int64, error) {
 		return 0, err
 	}
 	end := info.Size()
-	for whole := int64(0); end > 0; end = whole {
-		whole = max(0, end-tailSize)
+	for end > 0 {
+		whole := max(0, end-tailSize)
 		tail := make([]byte, end-whole)
 		if _, err := file.ReadAt(tail, whole); err != nil {
 			return 0, err
@@ -149,6 +149,7 @@ func cutToWholeLines(file *os.File) (int64, error) {
 			end = whole + int64(i) + 1
 			break
 		}
+		end = whole
 	}
 	if end < info.Size() {
 		if err := file.Truncate(end); err != nil {

@@ -149,15 +149,16 @@ func orOther(err error, other string) string {
 func continues(ctx context.Context, journals *client.Journals, keys proof.Keys, tenant string, size uint64, root func(told proof.Hash) proof.Hash) (string, error) {
 	found, err := journals.Consistency(ctx, tenant, size)
 	var p *client.Problem
-	if errors.As(err, &p) && p.Status == http.StatusNotFound {
+	switch {
+	case err == nil:
+	case errors.As(err, &p) && p.Status == http.StatusNotFound:
 		return "the journal has fewer events: its end was cut off, or it was set back. " + p.Detail, nil
-	}
-	if err != nil {
+	default:
 		return "", err
 	}
-	now, err := keys.Open(found.To.Note)
-	if err != nil {
-		return err.Error(), nil
+	now, wrong := keys.Open(found.To.Note)
+	if wrong != nil {
+		return wrong.Error(), nil
 	}
 	var told proof.Hash
 	if found.From != nil {
