@@ -83,9 +83,11 @@ func (c *invocation) built() bool {
 }
 
 func (c *invocation) checkPorts(file *runfile.File) doctor.Check {
-	programs, err := c.plan(file)
+	options := c.stack()
+	options.BeforeBuild = true
+	programs, err := stack.Plan(file, options)
 	if err != nil {
-		return doctor.Ports(0, err)
+		return doctor.Check{Name: "ports", Status: doctor.Fail, Message: err.Error(), Next: "Mend the command; make help lists the variables."}
 	}
 	ports := stack.ToCheck(programs)
 	if run, found, err := record.Read(c.data); err == nil && found && (len(run.Leftovers()) > 0) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,22 @@ func TestDoctor(t *testing.T) {
 		if status[name] == "" {
 			t.Errorf("%s was not looked at", name)
 		}
+	}
+}
+
+func TestOnAFreshMachineNothingIsBuiltYetAndNothingIsWrong(t *testing.T) {
+	h := newHouse(t, "not-built-yet")
+	said, _ := h.runner("doctor", "-bin", "nothing-is-built-here")
+	if !regexp.MustCompile(`(?m)^ok +ports `).MatchString(said) {
+		t.Errorf("ports are not ok: %s", said)
+	}
+}
+
+func TestNamesThatDoNotExistAreNoFaultOfThePorts(t *testing.T) {
+	h := newHouse(t, "programs/cart")
+	said, code := h.runner("doctor", "-except", "card")
+	if code != 1 || !strings.Contains(said, "there is no such app") || strings.Contains(said, "Stop what holds them") {
+		t.Errorf("exit code %d: %s", code, said)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tillroll/tillroll/dapr/runner/internal/runfile"
 	"github.com/tillroll/tillroll/dapr/runner/internal/stack"
 )
 
@@ -157,10 +156,8 @@ func (o options) binFolder() string {
 	return filepath.Join(o.root, defaultBin)
 }
 
-func (o options) plan(file *runfile.File) ([]stack.Program, error) {
-	return stack.Plan(file, stack.Options{
-		Root: o.root, Data: o.data, Bin: o.binFolder(), Offset: o.offset, Ports: o.ports, Except: o.except,
-	})
+func (o options) stack() stack.Options {
+	return stack.Options{Root: o.root, Data: o.data, Bin: o.binFolder(), Offset: o.offset, Ports: o.ports, Except: o.except}
 }
 
 // show shortens a path for messages.

@@ -78,7 +78,7 @@ func (c *invocation) buildAll(ctx context.Context, file *runfile.File) ([]string
 // ready makes everything so that the programs can be started: free ports, the
 // keys and tokens of a first run, and folders.
 func (c *invocation) ready(ctx context.Context, file *runfile.File) ([]stack.Program, error) {
-	programs, err := c.plan(file)
+	programs, err := stack.Plan(file, c.stack())
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ type Options struct {
 	Ports map[string]int
 	// Except are the apps that are not started.
 	Except []string
+	// BeforeBuild plans what cannot be started yet: programs may still be missing.
+	BeforeBuild bool
 }
 
 // Program is one program of the stack, ready to be started.
@@ -119,7 +121,7 @@ func service(root, name string) build.Target {
 	return build.Target{Name: name, Dir: filepath.Join(root, "services", name), Package: "./cmd/" + name}
 }
 
-// Plan says what to run. The programs must have been built.
+// Plan says what to run. The programs must have been built, unless it is for a look BeforeBuild.
 func Plan(file *runfile.File, o Options) ([]Program, error) {
 	numbers, err := newNumbers(file, o)
 	if err != nil {
@@ -158,7 +160,7 @@ func planBroker(o Options, numbers numbers) Program {
 func planApp(app runfile.App, o Options, numbers numbers) (Program, error) {
 	leftOut := o.leavesOut(app.ID)
 	path, err := findProgram(app, o.Bin)
-	if err != nil && !leftOut {
+	if err != nil && !leftOut && !o.BeforeBuild {
 		return Program{}, err
 	}
 	port := numbers.of(app.ID, "app")
