@@ -43,7 +43,7 @@ func TestAnOutageOfManyHoursLosesAndParksNothing(t *testing.T) {
 			}
 			require.NoError(t, clock.BlockUntilContext(ctx, 1))
 			clock.Advance(step)
-			step = min(step*2, 5*time.Second)
+			step = min(step*2, 15*time.Second)
 		}
 	}
 	f.journal.refuse = func(string, int) (int, error) { return 0, errors.New("no broker") }
