@@ -72,10 +72,12 @@ type line struct {
 
 	Events eventsVerb `cmd:"" group:"For the local stack:" help:"Show what services tell each other."`
 
-	Demo  demoVerb  `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
-	Init  initVerb  `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
-	Env   envVerb   `cmd:"" group:"For the local stack:" help:"Print what a shell needs for \"dapr run -f dapr\"."`
-	Token tokenVerb `cmd:"" group:"For the local stack:" help:"Print a token for an administrator, an auditor or a platform operator."`
+	Demo demoVerb `cmd:"" group:"For the local stack:" help:"Play a small day of a shop, and show what the journal made of it."`
+
+	Generate generateVerb `cmd:"" group:"For the local stack:" help:"Fill a tenant's journal with shop days, for measuring."`
+	Init     initVerb     `cmd:"" group:"For the local stack:" help:"Make the keys and secrets that a data folder lacks."`
+	Env      envVerb      `cmd:"" group:"For the local stack:" help:"Print what a shell needs for \"dapr run -f dapr\"."`
+	Token    tokenVerb    `cmd:"" group:"For the local stack:" help:"Print a token for an administrator, an auditor or a platform operator."`
 }
 
 // Run does what args say and gives the exit code.

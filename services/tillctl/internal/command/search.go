@@ -20,6 +20,7 @@ type searchVerb struct {
 	ofTenant
 	output
 	Keywords    []string `arg:"" optional:"" help:"Words that the journal text must hold, all of them; quote a phrase."`
+	Regex       bool     `help:"What is looked for is one pattern, in RE2 syntax; other filters must leave few entries."`
 	Store       code     `placeholder:"CODE" help:"Only this store (default: all stores of the tenant)."`
 	Terminal    string   `placeholder:"NO" help:"Terminal numbers, such as 1,3-5."`
 	Type        string   `placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports."`
@@ -30,7 +31,7 @@ type searchVerb struct {
 	AmountFrom  *amount  `placeholder:"N" help:"Smallest amount."`
 	AmountTo    *amount  `placeholder:"N" help:"Largest amount."`
 	Staff       string   `placeholder:"ID" help:"Only what this member of staff did."`
-	Sort        string   `placeholder:"FIELD:DIR" help:"Order, such as amount:desc,generateDateTime:asc (default: newest first)."`
+	Sort        string   `placeholder:"FIELD:DIR" help:"Order, such as amount:desc,generateDateTime:asc or relevance (default: newest first)."`
 	Skip        int      `help:"Leave out so many entries."`
 	Limit       int      `default:"50" help:"At most so many entries; 0 is all."`
 }
@@ -38,8 +39,10 @@ type searchVerb struct {
 func (searchVerb) Help() string {
 	return `Finds entries in the electronic journal: sales, cash in and out, opening and closing. Every filter that is given must
 hold. Upper and lower case, full and half width make no difference to words, and in Japanese any part of a word is found.
+With --sort relevance those come first that hold the words most often and say little else.
 
     tillctl search --tenant acme --store main --type sales --date 20260401-20260430 "green tea"
+    tillctl search --tenant acme --store main --date 20260401 --regex "No\. 10[0-9]{2}"
     tillctl search --tenant acme --type cash --amount-to -100 --sort amount:asc`
 }
 
@@ -86,7 +89,12 @@ func (v searchVerb) filters() url.Values {
 	set("amountFrom", v.AmountFrom.text())
 	set("amountTo", v.AmountTo.text())
 	set("staffId", v.Staff)
-	set("keyword", phrase(v.Keywords))
+	if v.Regex {
+		set("keyword", strings.Join(v.Keywords, " "))
+		set("regex", "true")
+	} else {
+		set("keyword", phrase(v.Keywords))
+	}
 	return filters
 }
 

@@ -108,3 +108,13 @@ func TestAnEntryIsDrawnAsItsReceipt(t *testing.T) {
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals/0196": saleJSON}, "show", "--tenant", "acme", "0196", "--journal"), &w.err)
 	assert.Contains(t, w.out.String(), "│ J   ")
 }
+
+func TestAPatternIsSentAsItStands(t *testing.T) {
+	w := newWorld(t)
+	var asked url.Values
+	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/journals": func(rw http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Query()
+		fmt.Fprint(rw, `{"items":[],"total":0}`)
+	}}, "search", "--tenant", "acme", "--regex", `No\. 10 [0-9]+`), &w.err)
+	assert.Equal(t, url.Values{"keyword": {`No\. 10 [0-9]+`}, "regex": {"true"}, "limit": {"50"}}, asked)
+}

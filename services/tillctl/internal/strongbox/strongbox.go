@@ -155,3 +155,15 @@ func damage(path string, err error) Finding {
 		"Put it back from a backup, or move it away: what is then missing is made anew by `tillctl init`.",
 	}
 }
+
+// DeliveryToken is what proves to the journal that its sidecar calls. Complete has made it.
+func DeliveryToken(data string) (string, error) {
+	box, err := read(data)
+	if err != nil {
+		return "", err
+	}
+	if token := box.secrets["journal"][appToken]; token != "" {
+		return token, nil
+	}
+	return "", fmt.Errorf("%s has no token for deliveries to the journal: run `tillctl init`, or name the right data folder with --data: %w", data, os.ErrNotExist)
+}
