@@ -137,6 +137,9 @@ func (k *seek) page() (journal.Page, error) {
 	return page, err
 }
 
+// sortedRather is how many entries are rather sorted than walked to.
+const sortedRather = 20_000
+
 // list is a statement that gives ids in order.
 type list struct {
 	statement string
@@ -154,6 +157,11 @@ func (k *seek) list(limit, skip int) (list, *route, error) {
 	}
 	routes := routes(&k.q)
 	r, err := cheapest(k.ctx, k.tx, routes, min(k.limits.Few, k.limits.Examined))
+	if err != nil || r != nil {
+		return k.gather(r, limit, skip), r, err
+	}
+	// A walk to a month long ago goes past everything since: rather sort what the month has.
+	r, err = cheapest(k.ctx, k.tx, routes, min(sortedRather, k.limits.Examined))
 	if err != nil || r != nil {
 		return k.gather(r, limit, skip), r, err
 	}
