@@ -61,7 +61,7 @@ func (t *till) day(date time.Time) []event.Event {
 }
 
 func (s *session) signIn() {
-	b, err := event.NewBusiness(s.staff.ID, "", event.SignedIn{TerminalID: s.Terminal.ID(), StaffID: s.staff.ID, StaffName: s.staff.Name})
+	b, err := event.NewBusiness(s.staff.ID, "", event.SignedIn{TerminalID: s.ID(), StaffID: s.staff.ID, StaffName: s.staff.Name})
 	if err != nil {
 		panic(err) // a plain value
 	}

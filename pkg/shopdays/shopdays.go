@@ -83,7 +83,7 @@ func (p Plan) newTill(store, no int) *till {
 		r:    rand.New(rand.NewPCG(p.Seed, uint64(store)<<16|uint64(no))), //nolint:gosec // it is to be repeatable
 		zone: time.FixedZone("", 9*3600),
 	}
-	space := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "shopdays/%d/%s", p.Seed, t.Terminal.ID()))
+	space := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "shopdays/%d/%s", p.Seed, t.ID()))
 	t.ids = space
 	binary.BigEndian.PutUint32(t.ids[12:], 0)
 	return t

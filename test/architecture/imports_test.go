@@ -37,6 +37,9 @@ func files(t *testing.T) []file {
 	var all []file
 	for _, top := range []string{"pkg", "services", "dapr", "test"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, top), func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
 			if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") {
 				return err
 			}

@@ -302,6 +302,7 @@ func (k *keywordSearch) total(page *journal.Page) error {
 	switch k.q.Counting {
 	case journal.CountNone:
 		return nil
+	case journal.CountUsual:
 	case journal.CountAll:
 		most, whole.limits = math.MaxInt32, app.SearchLimits{Examined: math.MaxInt32, Read: math.MaxInt32}
 	}

@@ -65,6 +65,7 @@ func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (jou
 	switch q.Counting {
 	case journal.CountNone:
 		return page, nil
+	case journal.CountUsual:
 	case journal.CountAll:
 		most = math.MaxInt32
 	}

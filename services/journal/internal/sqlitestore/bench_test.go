@@ -117,6 +117,7 @@ func rowsOf(b *testing.B, db *sql.DB) []tableRows {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer func() { _ = found.Close() }()
 	for found.Next() {
 		var name string
 		if err := found.Scan(&name); err != nil {
@@ -124,27 +125,40 @@ func rowsOf(b *testing.B, db *sql.DB) []tableRows {
 		}
 		names = append(names, name)
 	}
-	_ = found.Close()
+	if err := found.Err(); err != nil {
+		b.Fatal(err)
+	}
 	var all []tableRows
 	for _, name := range names {
-		rows, err := db.QueryContext(b.Context(), `SELECT * FROM `+name)
-		if err != nil {
-			b.Fatal(err)
-		}
-		columns, _ := rows.Columns()
-		t := tableRows{insert: `INSERT OR REPLACE INTO ` + name + ` VALUES (?` + strings.Repeat(", ?", len(columns)-1) + `)`}
-		for rows.Next() {
-			row, into := make([]any, len(columns)), make([]any, len(columns))
-			for i := range row {
-				into[i] = &row[i]
-			}
-			if err := rows.Scan(into...); err != nil {
-				b.Fatal(err)
-			}
-			t.rows = append(t.rows, row)
-		}
-		_ = rows.Close()
-		all = append(all, t)
+		all = append(all, rowsOfTable(b, db, name))
 	}
 	return all
+}
+
+func rowsOfTable(b *testing.B, db *sql.DB, name string) tableRows {
+	b.Helper()
+	rows, err := db.QueryContext(b.Context(), `SELECT * FROM `+name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := tableRows{insert: `INSERT OR REPLACE INTO ` + name + ` VALUES (?` + strings.Repeat(", ?", len(columns)-1) + `)`}
+	for rows.Next() {
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			b.Fatal(err)
+		}
+		t.rows = append(t.rows, row)
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return t
 }

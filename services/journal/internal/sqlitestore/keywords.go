@@ -388,6 +388,7 @@ func (k *seek) totalKeyword(page *journal.Page) error {
 	switch k.q.Counting {
 	case journal.CountNone:
 		return nil
+	case journal.CountUsual:
 	case journal.CountAll:
 		most, candidates = math.MaxInt32, math.MaxInt32
 		texts = math.MaxInt32
@@ -401,7 +402,8 @@ func (k *seek) totalKeyword(page *journal.Page) error {
 		}
 		return err
 	}
-	n, looked, err := 0, 0, error(nil)
+	var n, looked int
+	var err error
 	if k.terms.decided {
 		n, looked, err = k.countWords(most, candidates)
 	} else {

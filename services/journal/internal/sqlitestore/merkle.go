@@ -141,10 +141,11 @@ func (s *Store) insertLeaves(ctx context.Context, tx *sql.Tx, first uint64, leav
 		args = append(args, first+uint64(i), leaves[i].EventID, leaves[i].Link[:])
 	}
 	values := strings.Repeat("(?,?,?),", len(leaves))
+	//nolint:gosec // values are question marks
 	query := `WITH new(idx, event_id, hash) AS (VALUES ` + values[:len(values)-1] + `)
 		INSERT INTO merkle_leaves (idx, id, stream_id, chain_seq, hash)
 		SELECT n.idx, e.id, e.stream_id, e.chain_seq, n.hash FROM new n CROSS JOIN event_ids e ON e.event_id = n.event_id ORDER BY n.idx`
-	res, err := tx.ExecContext(ctx, query, args...) //nolint:gosec // values are question marks
+	res, err := tx.ExecContext(ctx, query, args...) //nolint:gosec // see above
 	if err != nil {
 		return err
 	}

@@ -232,6 +232,7 @@ func (k *seek) total(page *journal.Page, r *route) error {
 	switch k.q.Counting {
 	case journal.CountNone:
 		return nil
+	case journal.CountUsual:
 	case journal.CountAll:
 		most = math.MaxInt32
 	}

@@ -349,6 +349,7 @@ func compare(a, b *journal.Listed, f journal.Field) int {
 		return comparePointers(a.BusinessCounter, b.BusinessCounter)
 	case journal.ByStaff:
 		return comparePointers(a.StaffID, b.StaffID)
+	case journal.ByRelevance: // is no field of an entry
 	}
 	panic(f)
 }

@@ -156,20 +156,25 @@ func continues(ctx context.Context, journals *client.Journals, keys proof.Keys, 
 	default:
 		return "", err
 	}
-	now, wrong := keys.Open(found.To.Note)
-	if wrong != nil {
-		return wrong.Error(), nil
+	return broken(&found, keys, tenant, size, root), nil
+}
+
+// broken says why the journal's proof does not lead from the first size events to what it has now; ""
+// when it does.
+func broken(found *client.Consistency, keys proof.Keys, tenant string, size uint64, root func(told proof.Hash) proof.Hash) string {
+	now, err := keys.Open(found.To.Note)
+	if err != nil {
+		return err.Error()
 	}
 	var told proof.Hash
 	if found.From != nil {
 		told = found.From.RootHash
 	}
-	then := root(told)
-	if now.Tenant != tenant || now.Size < size || proof.CheckConsistency(size, now.Size, found.Proof, then, now.Root) != nil {
+	if now.Tenant != tenant || now.Size < size || proof.CheckConsistency(size, now.Size, found.Proof, root(told), now.Root) != nil {
 		return fmt.Sprintf("the journal does not begin with it any more: one of the first %d events was changed, and history written anew. "+
-			"`tillctl export` and `tillctl verify --offline` name it", size), nil
+			"`tillctl export` and `tillctl verify --offline` name it", size)
 	}
-	return "", nil
+	return ""
 }
 
 // faults says in words what is wrong: in a chain, in a sequence, or outside of all chains.
