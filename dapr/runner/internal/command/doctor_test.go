@@ -72,3 +72,15 @@ func TestAStartIsQuietWhenAllIsWell(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 }
+
+// A warning keeps nothing from starting: it is said before the start, with what to do.
+func TestAWarningIsSaidBeforeTheStart(t *testing.T) {
+	h := newHouse(t, "programs/cart")
+	must(os.MkdirAll(h.data, 0o700))
+	must(os.Chmod(h.data, 0o755))
+	said, code := h.runner("up")
+	note := fmt.Sprintf("Note: others can look into %s (mode 0755), and keys are in there. chmod 700 %[1]s\n", h.data)
+	if code != 0 || !strings.HasPrefix(said, note) {
+		t.Errorf("exit code %d, and not first of all %q:\n%s", code, note, said)
+	}
+}

@@ -3,6 +3,8 @@ package command_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,4 +45,41 @@ func TestDoctorForPrograms(t *testing.T) {
 		assert.Equal(t, c.Status == "ok", c.Next == "", c.Name)
 	}
 	assert.Equal(t, []string{"MongoDB"}, failed)
+}
+
+// What doctor says of MongoDB is what servers said of themselves.
+func TestDoctorAsksTheMongoDBServer(t *testing.T) {
+	finder := finderProgram(t)
+	protected, alone := standIn(t, finder, "-auth"), standIn(t, finder, "-guise standalone")
+	_, host, _ := strings.Cut(protected, "@")
+	stranger := "mongodb://ann:" + url.QueryEscape("s3cret/") + "@" + host
+	for _, test := range []struct{ uri, status, says, next string }{
+		{protected, "ok", " is version 7.0.", ""},
+		{protected, "ok", "replica set rs0", ""},
+		{stranger, "fail", "cannot be used", "user, password"},
+		{alone, "fail", "stands alone", "--replSet rs0"},
+		{strings.Replace(alone, "replicaSet=rs0", "directConnection=true", 1), "fail", "stands alone", "--replSet rs0"},
+		{strings.Replace(protected, "rs0", "rs7", 1), "fail", "it belongs to the replica set rs0, not to rs7", "MONGODB_URI"},
+		{"mongodb://ann:s3%cret@127.0.0.1/", "fail", "cannot be read", "MONGODB_URI"},
+	} {
+		w := newWorld(t)
+		t.Setenv("MONGODB_URI", test.uri)
+		w.against(t, services{"/readyz": `{"ready":true,"checks":{}}`, "/healthz": `{}`}, "doctor", "-o", "json")
+		var found struct {
+			Checks []struct{ Name, Status, Message, Next string }
+		}
+		require.NoError(t, json.Unmarshal(w.out.Bytes(), &found), w.err.String())
+		asked := 0
+		for _, c := range found.Checks {
+			if c.Name != "MongoDB" {
+				continue
+			}
+			asked++
+			assert.Equal(t, test.status, c.Status, c.Message)
+			assert.Contains(t, c.Message, test.says)
+			assert.Contains(t, c.Next, test.next)
+		}
+		assert.Equal(t, 1, asked)
+		assert.NotContains(t, w.out.String(), "s3")
+	}
 }

@@ -17,8 +17,9 @@ func TestGeneratedDaysAreDeliveredAsTheSidecarDoes(t *testing.T) {
 	data := t.TempDir()
 	require.Equal(t, 0, w.run("init", "--data", data), &w.err)
 	go func() { // what is put off is waited for
-		w.clock.BlockUntil(1)
-		w.clock.Advance(time.Minute)
+		if w.clock.BlockUntilContext(t.Context(), 1) == nil {
+			w.clock.Advance(time.Minute)
+		}
 	}()
 	w.out.Reset()
 	stored, putOff, tokens := map[string]int{}, 0, map[string]bool{}

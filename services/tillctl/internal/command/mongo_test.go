@@ -29,14 +29,23 @@ func typed(t *testing.T, args ...string) (out string, code int) {
 
 // mongoServer gives the connection string of an administrator of a server without any users of ours:
 // a stand-in of its own, so that roles of the real names can be made.
-func mongoServer(t *testing.T) string {
+func mongoServer(t *testing.T) string { return standIn(t, finderProgram(t), "-auth") }
+
+// finderProgram builds what starts stand-ins.
+func finderProgram(t *testing.T) string {
 	t.Helper()
 	finder := filepath.Join(t.TempDir(), "finder")
 	build := exec.Command("go", "build", "-C", "../../../../test/standin", "-o", finder, "./cmd/finder")
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
-	cmd := exec.Command(finder, "-standin", "-auth")
+	return finder
+}
+
+// standIn starts one with these flags and gives its connection string.
+func standIn(t *testing.T, finder, flags string) string {
+	t.Helper()
+	cmd := exec.Command(finder, "-standin", flags)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe() // it ends when this closes
 	require.NoError(t, err)

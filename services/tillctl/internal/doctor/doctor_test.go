@@ -156,7 +156,7 @@ func TestMongoDB(t *testing.T) {
 	expect(t, check(doctor.Mongo{Version: "8.0.0", Sharded: true}, nil), doctor.OK, "sharded cluster")
 	expect(t, check(doctor.Mongo{Version: "7.0.2"}, nil), doctor.Fail, "stands alone", "rs.initiate()")
 	expect(t, check(doctor.Mongo{Version: "4.4.1", ReplicaSet: "rs0"}, nil), doctor.Fail, "needs 5.0", "Upgrade")
-	expect(t, check(doctor.Mongo{}, errors.New("server selection timeout")), doctor.Fail, "does not answer: server selection timeout", "MONGODB_URI")
+	expect(t, check(doctor.Mongo{}, errors.New("server selection timeout")), doctor.Fail, "cannot be used: server selection timeout", "MONGODB_URI")
 	bad := doctor.MongoDB("mongodb+srv://ann:sec%ret@", func(string) (doctor.Mongo, error) { return doctor.Mongo{}, errors.New("cannot be read") })
 	expect(t, bad, doctor.Fail, "the server of MONGODB_URI")
 }

@@ -84,7 +84,7 @@ func MongoDB(uri string, hello func(uri string) (Mongo, error)) Check {
 	server, err := hello(uri)
 	switch {
 	case err != nil:
-		return Check{name, Fail, fmt.Sprintf("%s does not answer: %v", where, err), "Start it, or look at MONGODB_URI: host, port, user, password, tls."}
+		return Check{name, Fail, fmt.Sprintf("%s cannot be used: %v", where, err), "Start it, or look at MONGODB_URI: host, port, user, password, tls."}
 	case server.ReplicaSet == "" && !server.Sharded:
 		return Check{name, Fail, where + " stands alone; only a replica set has transactions",
 			"Start mongod with --replSet rs0, run rs.initiate() in mongosh once, and add ?replicaSet=rs0 to MONGODB_URI."}

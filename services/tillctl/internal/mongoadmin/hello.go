@@ -3,6 +3,7 @@ package mongoadmin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -23,9 +24,29 @@ type Server struct {
 
 // Hello asks the server at uri what it is.
 func Hello(ctx context.Context, uri string) (Server, error) {
+	told := options.Client().SetAppName("tillctl").SetServerSelectionTimeout(helloWait).ApplyURI(uri)
+	server, err := ask(ctx, told)
+	if err == nil || told.Validate() != nil || told.ReplicaSet == nil || len(told.Hosts) == 0 {
+		return server, err
+	}
+	// Who names a replica set is kept by the driver from every server that is none of its members, even
+	// from learning what that server is.
+	set := *told.ReplicaSet
+	told.ReplicaSet, told.Hosts = nil, told.Hosts[:1]
+	alone, failure := ask(ctx, told.SetDirect(true))
+	switch {
+	case failure != nil || alone.ReplicaSet == set:
+		return server, err
+	case alone.ReplicaSet != "":
+		return server, fmt.Errorf("it belongs to the replica set %s, not to %s", alone.ReplicaSet, set)
+	}
+	return alone, nil
+}
+
+func ask(ctx context.Context, told *options.ClientOptions) (Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*helloWait)
 	defer cancel()
-	client, err := mongo.Connect(ctx, options.Client().SetAppName("tillctl").SetServerSelectionTimeout(helloWait).ApplyURI(uri))
+	client, err := mongo.Connect(ctx, told)
 	if err != nil { // the driver's words could quote a password
 		return Server{}, errors.New("the connection string cannot be read: look at its scheme, at the escaping of user and password, and at its options")
 	}
