@@ -16,6 +16,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/test/shop"
+	"github.com/tillroll/tillroll/test/stack"
 )
 
 // delivery is how the cart's outbox sees one of its events.
@@ -156,7 +157,12 @@ func confirmations(ctx context.Context, t *testing.T) float64 {
 // metric of a service; 0 when there is none.
 func metric(ctx context.Context, t *testing.T, app, name string) float64 {
 	t.Helper()
-	res, err := shop.NewClient(running.URL(app)).Do(ctx, http.MethodGet, "/metrics", nil)
+	return metricOf(ctx, t, running, app, name)
+}
+
+func metricOf(ctx context.Context, t *testing.T, s *stack.Stack, app, name string) float64 {
+	t.Helper()
+	res, err := shop.NewClient(s.URL(app)).Do(ctx, http.MethodGet, "/metrics", nil)
 	require.NoError(t, err)
 	for line := range strings.Lines(string(res.Body)) {
 		if rest, found := strings.CutPrefix(line, name+" "); found {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,10 @@ type Kind struct {
 	// DaprCLI starts it with `dapr run -f` and dapr/dapr.yaml instead of our runner; it needs Redis.
 	// The CLI restarts nothing: such a stack can be used and stopped, not killed piecemeal.
 	DaprCLI bool
+	// Resources is a folder of Dapr resources that the sidecars load beside the stack's own.
+	Resources string
+	// Secrets are what apps find in their secret store beside what tillctl makes, by app and name.
+	Secrets map[string]map[string]string
 }
 
 // ErrNoDaprCLI says that the programs of `make dapr-cli` are missing.
@@ -53,24 +58,48 @@ func contribSidecar(root string) string {
 // prepare writes what the kind needs beside the repository's own files, into the folder aux.
 func (s *Stack) prepare(kind Kind) (err error) {
 	s.kind = kind
+	if err := s.writeSecrets(); err != nil {
+		return err
+	}
 	switch {
 	case kind.Redis == nil && kind.DaprCLI:
 		return errors.New("dapr/dapr.yaml is a stack on Redis: give the kind one")
-	case kind.Redis == nil:
+	case kind.Redis == nil && kind.Resources == "":
 		return nil
 	}
 	if err := kind.Missing(); err != nil {
 		return err
 	}
-	s.env = append(s.env, kind.Redis.environment()...)
+	if kind.Redis != nil {
+		s.env = append(s.env, kind.Redis.environment()...)
+	}
 	if s.aux, err = os.MkdirTemp("", "tillroll-kind-"); err != nil {
 		return err
 	}
 	if kind.DaprCLI {
 		return s.copyRunFile("dapr.yaml")
 	}
-	s.runnerArgs = []string{"-file", filepath.Join(s.aux, "dapr.yaml"), "-bin", filepath.Join(s.aux, "bin")}
+	s.runnerArgs = []string{"-file", filepath.Join(s.aux, "dapr.yaml")}
+	if kind.Redis == nil {
+		return s.copyRunFile("embedded.yaml")
+	}
+	s.runnerArgs = append(s.runnerArgs, "-bin", filepath.Join(s.aux, "bin"))
 	return errors.Join(s.copyRunFile("embedded.yaml"), s.linkPrograms())
+}
+
+// writeSecrets begins the apps' files of secrets, which tillctl then completes.
+func (s *Stack) writeSecrets() error {
+	folder := filepath.Join(s.Data, "secrets")
+	for app, secrets := range s.kind.Secrets {
+		raw, err := json.Marshal(secrets)
+		if err := errors.Join(err, os.MkdirAll(folder, 0o700)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, app+".json"), raw, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // linkPrograms makes a folder of the programs as they are, but with the sidecar that knows Redis.
@@ -96,14 +125,21 @@ func (s *Stack) copyRunFile(name string) error {
 	if err != nil {
 		return err
 	}
+	components := "local"
+	if s.kind.Redis != nil {
+		components = "redis"
+	}
 	text := strings.NewReplacer(
-		`"../components/local"`, strconv.Quote(filepath.Join(s.Root, "components", "redis")),
+		`"../components/local"`, strconv.Quote(filepath.Join(s.Root, "components", components)),
 		`"../components/`, `"`+filepath.Join(s.Root, "components")+"/",
 		`"../bin/`, `"`+filepath.Join(s.Root, "bin")+"/",
 		"configFilePath: config.yaml", "configFilePath: "+filepath.Join(s.Root, "dapr", "config.yaml"),
 		"appDirPath: ../.tillroll", "appDirPath: "+s.Data,
 		"appDirPath: ..", "appDirPath: "+s.Root,
 	).Replace(string(raw))
+	if s.kind.Resources != "" {
+		text = strings.Replace(text, "resourcesPaths: [", "resourcesPaths: ["+strconv.Quote(s.kind.Resources)+", ", 1)
+	}
 	if s.kind.DaprCLI {
 		text = portField.ReplaceAllStringFunc(text, func(field string) string {
 			parts := portField.FindStringSubmatch(field)

@@ -10,6 +10,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/service"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/binding"
 )
 
 // checkpointKey reads the key that signs checkpoints.
@@ -30,19 +31,20 @@ func checkpointBinding(s *service.Service, name string) app.CheckpointSink {
 	if name == "" {
 		return nil
 	}
-	return binding{s.Dapr, name}
+	return archive{s.Dapr, name}
 }
 
-type binding struct {
+// archive implements app.CheckpointSink.
+type archive struct {
 	dapr dapr.Client
 	name string
 }
 
 // Send implements app.CheckpointSink. The metadata give a file, an object or a mail its name.
-func (b binding) Send(ctx context.Context, c proof.Checkpoint) error {
+func (a archive) Send(ctx context.Context, c proof.Checkpoint) error {
 	name := c.Tenant + "-" + strconv.FormatUint(c.Size, 10) + ".checkpoint"
-	return b.dapr.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
-		Name: b.name, Operation: "create", Data: []byte(c.Note),
+	return binding.Conceal(a.dapr.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
+		Name: a.name, Operation: "create", Data: []byte(c.Note),
 		Metadata: map[string]string{"tenantId": c.Tenant, "fileName": name, "key": name, "blobName": name},
-	})
+	}))
 }

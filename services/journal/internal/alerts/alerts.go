@@ -13,6 +13,7 @@ import (
 	dapr "github.com/dapr/go-sdk/client"
 
 	"github.com/tillroll/tillroll/services/journal/internal/app"
+	"github.com/tillroll/tillroll/services/journal/internal/binding"
 )
 
 // Invoker is what of the sidecar's client is needed.
@@ -60,9 +61,9 @@ func (b *Binding) Send(ctx context.Context, a *app.Alert) error {
 	if err != nil {
 		return err
 	}
-	return b.sidecar.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
+	return binding.Conceal(b.sidecar.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
 		Name: b.name, Operation: "post", Data: body, Metadata: map[string]string{"Content-Type": "application/json"},
-	})
+	}))
 }
 
 func (b *Binding) message(a *app.Alert) message {

@@ -55,6 +55,8 @@ func TestAnAlertIsABodyThatAWebhookTakes(t *testing.T) {
 		"Detail": "&lt;!channel&gt; &lt;https://evil|look&gt; &amp; @\u200bhere next", "Trace": "t1", "At": "2026-03-29T00:00:00Z",
 		"Look at": "https://journal.example.com/api/v1/tenants/acme/quarantine/q1",
 	}, fields)
-	s.err = errors.New("away")
-	assert.ErrorIs(t, alerts.New(s, "alerts", "").Send(t.Context(), a), s.err)
+	s.err = errors.New(`Post "https://chat.example.com/T0/s3cret": away`)
+	err := alerts.New(s, "alerts", "").Send(t.Context(), a)
+	require.ErrorIs(t, err, s.err)
+	assert.Equal(t, `Post "https://chat.example.com/...": away`, err.Error())
 }
