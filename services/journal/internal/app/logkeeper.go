@@ -26,6 +26,10 @@ const (
 	latestFor = 2 * time.Second
 	// sendEvery is the rhythm in which a tenant's checkpoints go out through the binding.
 	sendEvery = time.Minute
+	// sendLimit is how long the binding may take for one: the logs wait meanwhile.
+	sendLimit = 5 * time.Second
+	// sendAgain is the pause after one that failed.
+	sendAgain = 15 * time.Second
 )
 
 // CheckpointSink takes checkpoints out of the house, to where nobody who can change the journal can
@@ -53,6 +57,7 @@ type logKeeper struct {
 	newest map[string]seen
 	unsent map[string]proof.Checkpoint
 	sentAt map[string]time.Time
+	notYet time.Time // when the sink is tried again
 }
 
 // seen is the newest checkpoint of a tenant, and when the store was asked for it.
@@ -303,22 +308,28 @@ func (k *logKeeper) latest(ctx context.Context, tenant string) (c proof.Checkpoi
 	return list[0], true, nil
 }
 
-// send gives the newest checkpoints to the sink, each tenant's at most once in sendEvery.
+// send gives the newest checkpoints to the sink, each tenant's at most once in sendEvery. Where one
+// fails the others would, too: all wait for sendAgain.
 func (k *logKeeper) send(ctx context.Context) {
 	k.mu.Lock()
 	var out []proof.Checkpoint
 	for tenant, c := range k.unsent {
-		if at, ok := k.sentAt[tenant]; !ok || k.clock.Since(at) >= sendEvery {
+		if at, ok := k.sentAt[tenant]; (!ok || k.clock.Since(at) >= sendEvery) && !k.clock.Now().Before(k.notYet) {
 			out = append(out, c)
 		}
 	}
 	k.mu.Unlock()
 	for _, c := range out {
-		err := k.sink.Send(ctx, c)
+		limited, cancel := context.WithTimeout(ctx, sendLimit)
+		err := k.sink.Send(limited, c)
+		cancel()
 		if err != nil {
 			k.metrics.sent.WithLabelValues("failed").Inc()
 			k.log.Warn("a checkpoint could not be sent out; trying again", zap.String("tenant_id", c.Tenant), zap.Error(err))
-			continue
+			k.mu.Lock()
+			k.notYet = k.clock.Now().Add(sendAgain)
+			k.mu.Unlock()
+			return
 		}
 		k.metrics.sent.WithLabelValues("sent").Inc()
 		k.mu.Lock()

@@ -285,9 +285,14 @@ func (b *bench) metric(name string) float64 {
 type sink struct {
 	refuse error
 	got    []proof.Checkpoint
+	tried  int
 }
 
-func (s *sink) Send(_ context.Context, c proof.Checkpoint) error {
+func (s *sink) Send(ctx context.Context, c proof.Checkpoint) error {
+	s.tried++
+	if _, limited := ctx.Deadline(); !limited {
+		return errors.New("whoever hangs here holds up the logs of all tenants")
+	}
 	if s.refuse == nil {
 		s.got = append(s.got, c)
 	}
@@ -302,8 +307,11 @@ func TestCheckpointsLeaveTheHouseOnceAMinute(t *testing.T) {
 	b.provision("acme")
 	shopDay(b, 1)
 	app.KeepLog(t.Context(), b.app)
+	app.KeepLog(t.Context(), b.app)
 	assert.Empty(t, out.got)
+	assert.Equal(t, 1, out.tried, "who is away is left alone for a while")
 	out.refuse = nil
+	b.clock.Advance(15 * time.Second)
 	app.KeepLog(t.Context(), b.app)
 	require.Len(t, out.got, 1, "what failed is sent again")
 	for range 5 {
