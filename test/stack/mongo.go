@@ -50,7 +50,7 @@ func StartMongo() (*Mongo, error) {
 	}
 	m := &Mongo{folder: folder, namespace: fmt.Sprintf("stack%06d_", rand.IntN(1_000_000))} //nolint:gosec // any name will do
 	program := filepath.Join(folder, "finder")
-	build := exec.Command("go", "build", "-C", filepath.Join(root, "test", "standin"), "-o", program, "./cmd/finder") //nolint:gosec // our own program
+	build := exec.Command("go", "build", "-C", filepath.Join(root, "test", "standin"), "-trimpath", "-o", program, "./cmd/finder") //nolint:gosec // our own program
 	build.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the finder: %w\n%s", err, out)

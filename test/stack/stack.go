@@ -60,7 +60,7 @@ var built struct {
 func build(root string, out io.Writer) error {
 	built.once.Do(func() {
 		runner := filepath.Join(root, "bin", "runner")
-		cmd := exec.Command("go", "build", "-o", runner, ".")
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", runner, ".")
 		cmd.Dir = filepath.Join(root, "dapr", "runner")
 		cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 		cmd.Stdout, cmd.Stderr = out, out

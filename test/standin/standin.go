@@ -71,10 +71,10 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	program := filepath.Join(folder, "standin")
-	cmd := exec.Command("go", "build", "-o", program, "./cmd/standin")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "./cmd/standin")
 	cmd.Dir = source
 	// The module stands outside the workspace, so that its dependencies stay its own.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("standin: build: %w\n%s", err, out)
 	}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	brokerBinary = filepath.Join(folder, "broker")
-	build := exec.Command("go", "build", "-C", filepath.Join("..", "..", "broker"), "-o", brokerBinary, ".")
+	build := exec.Command("go", "build", "-C", filepath.Join("..", "..", "broker"), "-buildvcs=false", "-trimpath", "-o", brokerBinary, ".")
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0") // as the runner builds it: from the cache
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the broker: %v\n%s", err, out)

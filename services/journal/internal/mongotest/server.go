@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 )
@@ -59,6 +58,21 @@ var built struct {
 	program string
 }
 
+// standIn finds the folder of the stand-in's module, upwards of the working directory.
+func standIn() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		source := filepath.Join(dir, "test", "standin")
+		if _, err := os.Stat(filepath.Join(source, "go.mod")); err == nil {
+			return source, nil
+		}
+	}
+	return "", errors.New("test/standin is not above the working directory")
+}
+
 // build makes the finder, once per process.
 func build() (string, error) {
 	built.mu.Lock()
@@ -66,17 +80,16 @@ func build() (string, error) {
 	if built.program != "" {
 		return built.program, nil
 	}
-	_, here, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("the source of this test is not known")
+	source, err := standIn()
+	if err != nil {
+		return "", err
 	}
 	dir, err := os.MkdirTemp("", "tillroll-finder-")
 	if err != nil {
 		return "", err
 	}
 	program := filepath.Join(dir, "finder")
-	source := filepath.Join(filepath.Dir(here), "../../../../test/standin")
-	cmd := exec.Command("go", "build", "-C", source, "-o", program, "./cmd/finder") //nolint:gosec // our own program
+	cmd := exec.Command("go", "build", "-C", source, "-trimpath", "-o", program, "./cmd/finder") //nolint:gosec // our own program
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("build the finder: %w\n%s", err, out), os.RemoveAll(dir))

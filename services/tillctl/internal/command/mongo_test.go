@@ -35,8 +35,8 @@ func mongoServer(t *testing.T) string { return standIn(t, finderProgram(t), "-au
 func finderProgram(t *testing.T) string {
 	t.Helper()
 	finder := filepath.Join(t.TempDir(), "finder")
-	build := exec.Command("go", "build", "-C", "../../../../test/standin", "-o", finder, "./cmd/finder")
-	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	build := exec.Command("go", "build", "-C", "../../../../test/standin", "-trimpath", "-o", finder, "./cmd/finder")
+	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return finder
