@@ -11,6 +11,7 @@ require (
 	github.com/google/uuid v1.6.0
 	github.com/govalues/decimal v0.1.36
 	github.com/jonboulle/clockwork v0.5.0
+	github.com/klauspost/compress v1.18.6
 	github.com/mattn/go-runewidth v0.0.16
 	github.com/prometheus/client_golang v1.22.0
 	github.com/rs/cors v1.11.1

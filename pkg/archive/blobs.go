@@ -1,0 +1,117 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ErrNotExist says that there is no blob of that name.
+var ErrNotExist = fs.ErrNotExist
+
+// Blobs is where segments are kept. Every implementation passes archivetest.Run. All of it is safe for
+// concurrent use.
+type Blobs interface {
+	// Put keeps what r gives under name, all of it or nothing: when it fails, whatever had the name before
+	// is still there. A blob that has the name is replaced. When it returns nil the blob outlives a
+	// power cut.
+	Put(ctx context.Context, name string, r io.Reader) error
+	// Open gives the blob, or ErrNotExist.
+	Open(ctx context.Context, name string) (Blob, error)
+	// Delete removes the blob. That there is none is no error.
+	Delete(ctx context.Context, name string) error
+	// List calls visit with the names that begin with prefix, in ascending order, and ends with the first
+	// error that it returns.
+	List(ctx context.Context, prefix string, visit func(name string) error) error
+}
+
+// Blob is one file, open for reading anywhere in it, by several at a time. What was opened stays
+// readable as it was until it is closed, also when it is replaced or deleted meanwhile.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Memory keeps blobs in memory, for tests. The zero value is ready.
+type Memory struct {
+	mu    sync.Mutex
+	blobs map[string][]byte
+}
+
+// Put implements Blobs.
+func (m *Memory) Put(ctx context.Context, name string, r io.Reader) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.blobs == nil {
+		m.blobs = map[string][]byte{}
+	}
+	m.blobs[name] = content
+	return nil
+}
+
+// Open implements Blobs.
+func (m *Memory) Open(_ context.Context, name string) (Blob, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	content, ok := m.blobs[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrNotExist}
+	}
+	return Bytes(content), nil
+}
+
+// Delete implements Blobs.
+func (m *Memory) Delete(_ context.Context, name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.blobs, name)
+	return nil
+}
+
+// List implements Blobs.
+func (m *Memory) List(ctx context.Context, prefix string, visit func(string) error) error {
+	m.mu.Lock()
+	names := slices.Sorted(maps.Keys(m.blobs))
+	m.mu.Unlock()
+	for _, name := range names {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visit(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bytes is a blob of what is in memory.
+func Bytes(content []byte) Blob { return inMemory{bytes.NewReader(content)} }
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
