@@ -39,7 +39,9 @@ func (a *API) serveOnRecord(c *gin.Context, r Route) {
 			return body, err
 		})(c)
 	}()
-	if held.status == http.StatusOK && items == 0 { // lines, and no one value
+	if rows, ok := c.Get(itemsKey); ok {
+		items = rows.(int)
+	} else if held.status == http.StatusOK && items == 0 { // lines, and no one value
 		items = bytes.Count(held.body.Bytes(), []byte("\n"))
 	}
 	err := a.App.Accesses.Record(c.Request.Context(), auth.Of(c).TenantID, journal.Access{
@@ -53,6 +55,9 @@ func (a *API) serveOnRecord(c *gin.Context, r Route) {
 	}
 	held.release()
 }
+
+// itemsKey is where a route says how many items its lines show, when it is not one a line.
+const itemsKey = "tillroll.items"
 
 // clip bounds what is kept of a query; no parameter that is understood is that long.
 func clip(query string) string { return query[:min(len(query), 2000)] }

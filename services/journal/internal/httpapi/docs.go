@@ -6,6 +6,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/openapi"
 	"github.com/tillroll/tillroll/pkg/problem"
+	"github.com/tillroll/tillroll/pkg/sheet"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -77,6 +78,15 @@ var (
 		{Name: "cursor", Doc: "The `nextCursor` of the page before; without skip."},
 	}, pages...)
 	search = append([]openapi.Param{{Name: "terminalNo", Doc: "Numbers and ranges, such as `1-5,9`."}}, searchOfTerminal...)
+
+	selecting = []openapi.Param{
+		{Name: "size", Required: true, Doc: "The size of the checkpoint that says what the journal has: of later entries there are none.", Schema: size},
+		{Name: "from", Doc: "The index of the event to begin at.", Schema: size},
+		{Name: "limit", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": exportMost, "default": exportPage}},
+		{Name: "storeCode"}, {Name: "terminalNo", Doc: "Numbers and ranges, such as `1-5,9`."},
+		{Name: "transactionType", Doc: "Codes and categories with commas, such as `sales,401`."},
+		{Name: "businessDateFrom", Doc: "YYYYMMDD.", Schema: date}, {Name: "businessDateTo", Doc: "YYYYMMDD, included.", Schema: date},
+	}
 
 	quarantined = append([]openapi.Param{
 		{Name: "state", Schema: choice(journal.QuarantineOpen, quarantineStates)},
@@ -227,6 +237,18 @@ var Operations = map[string]openapi.Operation{
 			{Name: "limit", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": exportMost, "default": exportPage}},
 		},
 		Media: "application/jsonl", Answer: "", Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
+	},
+	"GET /api/v1/tenants/:tenant/export/entries": {
+		Tag: "proof", Summary: "Take entries away, each with its proof",
+		Details: "Lines of an export, only those of entries that fulfil the filters, in the order of the log; the last line says where the next page begins, and so does the `Link` header. A page may be empty and have a next one.",
+		Params:  selecting, Media: "application/jsonl", Answer: "", Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
+	},
+	"GET /api/v1/tenants/:tenant/export/sheet": {
+		Tag: "proof", Summary: "Take entries away as CSV",
+		Details: "As Excel reads it, Japanese too. The headings stand on the page from 0, so pages put together are one file; the `Link` header says where the next page is. " +
+			"A text that a spreadsheet would execute or change has an apostrophe before it.",
+		Params: append([]openapi.Param{{Name: "headers", Doc: "The language of headings.", Schema: choice(sheet.English, []string{sheet.English, sheet.Japanese})}}, selecting...),
+		Media:  "text/csv", Answer: "", Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
 	},
 	"GET /api/v1/checkpoint-key": {Tag: "proof", Summary: "The key that verifies checkpoints", Answer: CheckpointKeyResponse{}},
 

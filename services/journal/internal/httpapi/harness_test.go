@@ -63,6 +63,16 @@ type store struct {
 	state  app.DatabaseState
 	entry  error
 	signed []proof.Checkpoint // beside those that are stored
+	lose   uint64             // index of an event that is gone; 0: none
+}
+
+func (s *store) Logged(ctx context.Context, tenant string, begin, end uint64, visit func(uint64, *journal.Stored) error) error {
+	return s.Store.Logged(ctx, tenant, begin, end, func(index uint64, stored *journal.Stored) error {
+		if s.lose > 0 && index == s.lose {
+			return nil
+		}
+		return visit(index, stored)
+	})
 }
 
 func (s *store) Checkpoints(ctx context.Context, tenant string, q app.CheckpointQuery) ([]proof.Checkpoint, error) {

@@ -82,6 +82,8 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, tenant + "/checkpoints/latest", overseers, http.StatusOK, a.latestCheckpoint},
 		{http.MethodGet, tenant + "/consistency", overseers, http.StatusOK, a.proveConsistency},
 		{http.MethodGet, tenant + "/export", readers, http.StatusOK, a.export},
+		{http.MethodGet, tenant + "/export/entries", readers, http.StatusOK, a.exportEntries},
+		{http.MethodGet, tenant + "/export/sheet", readers, http.StatusOK, a.exportSheet},
 		{http.MethodGet, "/checkpoint-key", everybody, http.StatusOK, a.checkpointKey},
 		{http.MethodGet, tenant + "/quarantine", keepers, http.StatusOK, a.listQuarantine},
 		{http.MethodGet, tenant + "/quarantine/:item", keepers, http.StatusOK, a.showQuarantined},
