@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/tillroll/tillroll/pkg/canonical"
 )
 
 // An export is a file of JSON lines: a Header, then every event of the tenant's log in its order, each
@@ -212,48 +214,13 @@ func (s *scanner) value(name string) []byte {
 		s.rest = s.rest[len(null):]
 		return nil
 	}
-	end := objectEnd(s.rest)
-	if s.failed = end < 0; s.failed {
+	end := canonical.End(s.rest)
+	if s.failed = end < 0 || s.rest[0] != '{'; s.failed {
 		return nil
 	}
 	value := s.rest[:end:end]
 	s.rest = s.rest[end:]
 	return value
-}
-
-// objectEnd is behind the brace that closes the object at the beginning of b, or -1.
-func objectEnd(b []byte) int {
-	if len(b) == 0 || b[0] != '{' {
-		return -1
-	}
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case '"':
-			for i++; ; {
-				next := bytes.IndexByte(b[i:], '"')
-				if next < 0 {
-					return -1
-				}
-				i += next
-				escapes := 0
-				for b[i-1-escapes] == '\\' {
-					escapes++
-				}
-				if escapes%2 == 0 {
-					break
-				}
-				i++
-			}
-		}
-	}
-	return -1
 }
 
 func (s *scanner) path(name string) []Hash {

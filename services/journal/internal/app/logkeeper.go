@@ -263,7 +263,7 @@ func (k *logKeeper) continues(ctx context.Context, last *proof.Checkpoint, size 
 	if last.Size > size {
 		// Did somebody else add to it and sign since it was read?
 		if now, err := k.store.LogSize(ctx, last.Tenant); err != nil || now > size {
-			return orMoved(err)
+			return OrMoved(err)
 		}
 	} else {
 		path, failure := proof.NewProver(size, tree{ctx, k.store, last.Tenant}).Consistency(last.Size, size)
@@ -339,11 +339,4 @@ func (k *logKeeper) send(ctx context.Context) {
 		}
 		k.mu.Unlock()
 	}
-}
-
-func orMoved(err error) error {
-	if err == nil {
-		return ErrMoved
-	}
-	return err
 }

@@ -55,3 +55,11 @@ type visitorError struct{ err error }
 
 func (e *visitorError) Error() string { return e.err.Error() }
 func (e *visitorError) Unwrap() error { return e.err }
+
+// OrMoved is err, or ErrMoved when nothing failed and so somebody else was first.
+func OrMoved(err error) error {
+	if err == nil {
+		return ErrMoved
+	}
+	return err
+}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,7 +62,6 @@ type StreamCheck struct {
 	report StreamReport
 	last   Head
 	seen   map[string]*SequenceReport
-	room   []byte // for an event without its details
 }
 
 // CheckStream begins to check the chain that ends at the state's head.
@@ -95,6 +93,10 @@ func (c *StreamCheck) note(producer string, n uint64) {
 		r = &SequenceReport{Producer: producer}
 		c.seen[producer] = r
 	}
+	if last := len(r.Received) - 1; last >= 0 && r.Received[last].Last+1 == n {
+		r.Received[last].Last = n // nobody else has the set yet
+		return
+	}
 	if r.Received.Contains(n) {
 		r.Twice = r.Twice.Add(n, n)
 	}
@@ -125,11 +127,8 @@ func (c *StreamCheck) examineEntry(s *Stored) string {
 	if !ok {
 		return fmt.Sprintf("its topic %q is unknown", s.Topic)
 	}
-	e := makeEvent()
-	if c.room == nil {
-		c.room = make([]byte, 0, 4096)
-	}
-	if err := json.Unmarshal(withoutDetails(s.Content, c.room), e); err != nil {
+	e, err := read(s.Content, makeEvent)
+	if err != nil {
 		return "the event cannot be read: " + err.Error()
 	}
 	if h := e.Head(); h.EventID != s.EventID || h.Producer != s.Producer || h.Sequence != s.Sequence || h.Stream().ID() != s.Stream {

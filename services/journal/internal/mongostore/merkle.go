@@ -194,7 +194,7 @@ func (s *Store) moveLog(ctx mongo.SessionContext, db *mongo.Database, from, to u
 	}
 	now, err := logSize(ctx, db)
 	if err != nil || now != from {
-		return orMoved(err)
+		return app.OrMoved(err)
 	}
 	res, err := db.Collection(colLog).UpdateOne(ctx, bson.D{{Key: "_id", Value: theLog}, {Key: "size", Value: int64(from)}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "size", Value: int64(to)}}}}, options.Update().SetUpsert(from == 0))
@@ -205,13 +205,6 @@ func (s *Store) moveLog(ctx mongo.SessionContext, db *mongo.Database, from, to u
 		return app.ErrMoved
 	}
 	return nil
-}
-
-func orMoved(err error) error {
-	if err == nil {
-		return app.ErrMoved
-	}
-	return err
 }
 
 func (s *Store) insertLeaves(ctx mongo.SessionContext, db *mongo.Database, size uint64, leaves []proof.Leaf, tiles []proof.Tile) error {

@@ -104,7 +104,7 @@ func (s *Store) Extend(ctx context.Context, tenant string, size uint64, leaves [
 			return err
 		}
 		if now, err := logSize(ctx, tx); err != nil || now != size {
-			return orMoved(err)
+			return app.OrMoved(err)
 		}
 		for begin := 0; begin < len(leaves); begin += leavesAtOnce {
 			part := leaves[begin:min(begin+leavesAtOnce, len(leaves))]
@@ -153,13 +153,6 @@ func (s *Store) insertLeaves(ctx context.Context, tx *sql.Tx, first uint64, leav
 		return fmt.Errorf("%w: events went missing before they were in the log", app.ErrDamaged)
 	}
 	return nil
-}
-
-func orMoved(err error) error {
-	if err == nil {
-		return app.ErrMoved
-	}
-	return err
 }
 
 // Row implements app.Log.
