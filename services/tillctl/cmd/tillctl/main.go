@@ -12,13 +12,14 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"github.com/tillroll/tillroll/services/tillctl/internal/command"
+	"github.com/tillroll/tillroll/services/tillctl/internal/profile"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := command.Run(ctx, os.Args[1:], command.World{
 		Program: os.Args[0], Out: os.Stdout, Err: os.Stderr, Watched: isTerminal(os.Stdout),
-		Clock: clockwork.NewRealClock(), Random: rand.Reader,
+		Clock: clockwork.NewRealClock(), Random: rand.Reader, Config: profile.Folder(),
 	})
 	stop()
 	os.Exit(code)

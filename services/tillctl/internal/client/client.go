@@ -7,10 +7,12 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -52,8 +54,11 @@ type Service struct {
 
 // New talks to the service of that name at base.
 func New(name, base string, credential Credential, clock clockwork.Clock) *Service {
-	return &Service{name, strings.TrimRight(base, "/"), credential, &http.Client{Timeout: answerWithin}, clock}
+	return &Service{name, strings.TrimRight(base, "/"), credential, &http.Client{Timeout: answerWithin, CheckRedirect: stay}, clock}
 }
+
+// stay follows no redirect: no service sends one, and a credential goes nowhere but where it was meant to.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // As is the same service with another credential.
 func (s *Service) As(credential Credential) *Service {
@@ -65,7 +70,9 @@ func (s *Service) As(credential Credential) *Service {
 // patient is the same service, waited for however long it works.
 func (s *Service) patient() *Service {
 	other := *s
-	other.http = &http.Client{}
+	patient := *s.http
+	patient.Timeout = 0
+	other.http = &patient
 	return &other
 }
 
@@ -105,6 +112,9 @@ func (s *Service) do(ctx context.Context, c call, out any) (status int, err erro
 }
 
 func (s *Service) once(ctx context.Context, c call, out any) (status int, err error) {
+	if s.base == "" {
+		return 0, &Unknown{s.name}
+	}
 	req, err := s.request(ctx, c)
 	if err != nil {
 		return 0, err
@@ -182,6 +192,13 @@ func path(segments ...string) string {
 	return p.String()
 }
 
+// Unknown is a service of which nobody has said where it is.
+type Unknown struct{ Name string }
+
+func (u *Unknown) Error() string {
+	return fmt.Sprintf("nobody has said where the %s service is", u.Name)
+}
+
 // Unreachable is a service that did not answer.
 type Unreachable struct {
 	Name, Base string
@@ -190,10 +207,17 @@ type Unreachable struct {
 
 func (u *Unreachable) Error() string {
 	advice := "see its log, or try again"
-	if errors.Is(u.cause, syscall.ECONNREFUSED) {
-		advice = fmt.Sprintf("start the stack with `make up`, or say where it is with --%s-url or --port-offset", u.Name)
+	var untrusted x509.UnknownAuthorityError
+	var misnamed *net.DNSError
+	switch {
+	case errors.Is(u.cause, syscall.ECONNREFUSED):
+		advice = fmt.Sprintf("start the stack with `make up`, or say where it is with --%s-url, --port-offset or --profile", u.Name)
+	case errors.As(u.cause, &untrusted):
+		advice = "if you trust who signed its certificate, name that certificate with --ca"
+	case errors.As(u.cause, &misnamed):
+		advice = fmt.Sprintf("is the name right? It comes from --%s-url, the environment or a profile (`tillctl profile show`)", u.Name)
 	}
-	return fmt.Sprintf("the %s service does not answer at %s: %v\n  %s", u.Name, u.Base, u.root(), advice)
+	return fmt.Sprintf("the %s service does not answer at %s\n  %v\n  → %s", u.Name, u.Base, u.root(), advice)
 }
 
 func (u *Unreachable) Unwrap() error { return u.cause }

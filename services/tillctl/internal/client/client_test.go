@@ -63,7 +63,7 @@ func TestAProblemIsToldInFull(t *testing.T) {
 	assert.EqualError(t, err, "journal: The request breaks a rule (300001)\n"+
 		"  limit: must be at most 100\n"+
 		"    sort: must be one of: amount\n"+
-		"  Mend the fields named in errors and send it again.")
+		"  → Mend the fields named in errors and send it again.")
 	var p *Problem
 	require.ErrorAs(t, err, &p)
 	assert.True(t, p.IsKind(problem.Invalid))

@@ -30,13 +30,14 @@ type Where struct {
 	Given      map[string]string // by flag or environment; empty: not given
 	PortOffset *int              // what the runner was told to add to every port; nil: not given
 	Data       string            // data folder of the local stack, whose run.json tells what runs now
+	OnlyGiven  bool              // what is not given is nowhere, and not on this machine
 }
 
 // Endpoints finds the address of every service: as given, else by the port offset, else as the
 // runner has written down, else the usual one.
 func (w Where) Endpoints() (Endpoints, error) {
 	running := map[string]string{}
-	if w.PortOffset == nil {
+	if w.PortOffset == nil && !w.OnlyGiven {
 		var err error
 		if running, err = readRun(w.Data); err != nil {
 			return nil, err
@@ -47,12 +48,14 @@ func (w Where) Endpoints() (Endpoints, error) {
 		if w.PortOffset != nil {
 			port += *w.PortOffset
 		}
-		found[name] = "http://127.0.0.1:" + strconv.Itoa(port)
+		if !w.OnlyGiven {
+			found[name] = "http://127.0.0.1:" + strconv.Itoa(port)
+		}
 		if address := running[name]; address != "" {
 			found[name] = address
 		}
 		if given := w.Given[name]; given != "" {
-			if err := checkAddress(given); err != nil {
+			if err := CheckAddress(given); err != nil {
 				return nil, fmt.Errorf("the address of the %s service, %q, cannot be used: %w", name, given, err)
 			}
 			found[name] = strings.TrimRight(given, "/")
@@ -61,7 +64,8 @@ func (w Where) Endpoints() (Endpoints, error) {
 	return found, nil
 }
 
-func checkAddress(address string) error {
+// CheckAddress says what is wrong with the base address of a service.
+func CheckAddress(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:

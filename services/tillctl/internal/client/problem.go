@@ -65,7 +65,7 @@ func (p *Problem) Error() string {
 		}
 	}
 	if p.Hint != "" {
-		text.WriteString("\n  " + p.Hint)
+		text.WriteString("\n  → " + p.Hint)
 	}
 	if p.TraceID != "" && p.Status >= http.StatusInternalServerError {
 		text.WriteString("\n  traceId " + p.TraceID)

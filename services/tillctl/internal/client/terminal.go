@@ -66,6 +66,11 @@ func (t Terminals) Store(ctx context.Context, tenant, store string) (s Store, er
 	return s, t.get(ctx, path("tenants", tenant, "stores", store), nil, &s)
 }
 
+// Stores lists the stores of a tenant.
+func (t Terminals) Stores(ctx context.Context, tenant string) (List[Store], error) {
+	return everything[Store](ctx, t.Service, path("tenants", tenant, "stores"))
+}
+
 // NewStaff is the request for a member of staff.
 type NewStaff struct {
 	StaffID string   `json:"staffId"`

@@ -39,11 +39,15 @@ type World struct {
 	Watched  bool // Out is a terminal window
 	Clock    clockwork.Clock
 	Random   io.Reader
+	Config   string // the user's config folder, where profiles are; "" is none
+
+	profile chosenProfile
 }
 
 // line is the whole command line.
 type line struct {
-	Data string `help:"Data folder of the local stack (default: the nearest .tillroll, from here upwards)." env:"TILLROLL_DATA" placeholder:"DIR" type:"path"`
+	Data    string `profile:"" help:"Data folder of the local stack (default: the nearest .tillroll, from here upwards)." env:"TILLROLL_DATA" placeholder:"DIR" type:"path"`
+	Profile string `help:"Use this profile (default: the one that \"profile use\" chose, else local)." env:"TILLROLL_PROFILE" suggest:"@profiles" placeholder:"NAME"`
 
 	Search searchVerb `cmd:"" group:"For auditors:" help:"Search the electronic journal."`
 	Show   showVerb   `cmd:"" group:"For auditors:" help:"Show one entry of the journal as the slip of paper that it was."`
@@ -64,6 +68,11 @@ type line struct {
 	Deliveries deliveriesVerb `cmd:"" group:"For operators:" help:"Show how far events have come on their way to the journal."`
 	Redeliver  redeliverVerb  `cmd:"" group:"For operators:" help:"Publish events again that a restored journal lacks."`
 	Mongo      mongoVerb      `cmd:"" group:"For operators:" help:"Prepare the journal's MongoDB: roles and users."`
+
+	Profiles profileVerb `cmd:"" name:"profile" group:"For everybody:" help:"Keep where stacks are, and as whom to ask them, under names."`
+
+	Completion completionVerb `cmd:"" group:"For everybody:" help:"Print what makes a shell complete what you type."`
+	Complete   completeVerb   `cmd:"" hidden:""`
 
 	Backup  backupVerb  `cmd:"" group:"For the local stack:" help:"Copy a data folder, also while its stack runs."`
 	Restore restoreVerb `cmd:"" group:"For the local stack:" help:"Put a backup back, or only check it."`
@@ -94,8 +103,13 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 		}
 	}()
 	var l line
-	parser := newParser(&l, w, func(code int) { panic(ended{code}) })
+	picked := &picker{config: w.Config}
+	parser := newParser(&l, w, func(code int) { panic(ended{code}) }, withProfiles(picked))
 	chosen, err := parser.Parse(args)
+	if picked.err != nil {
+		return w.fail(picked.err)
+	}
+	w.profile = picked.chosen
 	if err != nil {
 		return w.fail(misuse{err, helpFor(err)})
 	}
@@ -104,10 +118,10 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 	return w.fail(chosen.Run())
 }
 
-func newParser(l *line, w World, exit func(int)) *kong.Kong {
-	parser, err := kong.New(l, kong.Name("tillctl"), kong.Description(description),
+func newParser(l *line, w World, exit func(int), more ...kong.Option) *kong.Kong {
+	parser, err := kong.New(l, append(more, kong.Name("tillctl"), kong.Description(description),
 		kong.Writers(w.Out, w.Err), kong.Exit(exit),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.WithHyphenPrefixedParameters(true))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.WithHyphenPrefixedParameters(true))...)
 	if err != nil {
 		panic(err) // a mistake in a struct tag, found by the first test
 	}

@@ -20,15 +20,16 @@ import (
 type world struct {
 	out, err bytes.Buffer
 	clock    *clockwork.FakeClock
+	config   string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return &world{clock: clockwork.NewFakeClockAt(time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC))}
+	return &world{config: t.TempDir(), clock: clockwork.NewFakeClockAt(time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC))}
 }
 
 func (w *world) run(args ...string) int {
-	return command.Run(context.Background(), args, command.World{Program: "tillctl", Out: &w.out, Err: &w.err, Clock: w.clock, Random: rand.Reader})
+	return command.Run(context.Background(), args, command.World{Program: "tillctl", Out: &w.out, Err: &w.err, Clock: w.clock, Random: rand.Reader, Config: w.config})
 }
 
 func TestTheExitCodeTellsWrongUse(t *testing.T) {

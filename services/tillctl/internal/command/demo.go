@@ -23,7 +23,7 @@ import (
 // it.
 type demoVerb struct {
 	access
-	Tenant   code   `placeholder:"CODE" help:"Play in this tenant, which is made if it is not there (default: a new one)."`
+	Tenant   code   `suggest:"@tenants" placeholder:"CODE" help:"Play in this tenant, which is made if it is not there (default: a new one)."`
 	Language string `enum:"en,ja" default:"en" help:"Language and country of the shop: ${enum}."`
 	Fast     bool   `help:"Make no pauses."`
 }
@@ -38,8 +38,8 @@ Exit code 3 says that the journal does not have exactly what happened.`
 
 // Run the verb.
 func (v demoVerb) Run(ctx context.Context, w World, data dataFolder) error {
-	if v.Token != "" {
-		return misuse{errors.New("the demo plays several parts and makes a token for each: it needs the key of the local stack, not TILLROLL_TOKEN or --token"), ""}
+	if !v.makesTokens() {
+		return misuse{errors.New("the demo plays several parts and makes a token for each: it needs the key of the local stack (--profile local), not TILLROLL_TOKEN or --token"), ""}
 	}
 	tenant := string(v.Tenant)
 	if tenant == "" {
@@ -186,6 +186,9 @@ func (v demoVerb) printNext(w World, data dataFolder, day *shopday.Day, entries 
 		}
 		if v.PortOffset != nil && verb != "token" {
 			line += fmt.Sprintf(" --port-offset %d", *v.PortOffset)
+		}
+		if w.profile.typed {
+			line += " --profile " + w.profile.name
 		}
 		return line + " --tenant " + day.Tenant + rest
 	}

@@ -30,7 +30,7 @@ type discrepancyList struct {
 	access
 	ofTenant
 	output
-	Store    code   `placeholder:"CODE" help:"Only this store."`
+	Store    code   `suggest:"@stores" profile:"" placeholder:"CODE" help:"Only this store."`
 	Terminal int    `placeholder:"NO" help:"Only this terminal of the store."`
 	State    string `enum:"open,closed,accepted,any" default:"open" help:"Which ones: ${enum}."`
 	Kind     string `placeholder:"KIND" help:"Only this kind, such as sequence-gap."`

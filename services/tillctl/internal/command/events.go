@@ -23,7 +23,7 @@ type eventsVerb struct {
 type eventsTail struct {
 	Topic    []string `help:"Only of these topics, such as tranlog or topic-events." placeholder:"TOPIC"`
 	Type     []string `help:"Only of these types, such as Sales.*, 101 (a transaction's) or close." placeholder:"TYPE"`
-	Tenant   code     `help:"Only of this tenant." env:"TILLROLL_TENANT" placeholder:"CODE"`
+	Tenant   code     `suggest:"@tenants" help:"Only of this tenant." env:"TILLROLL_TENANT" placeholder:"CODE"`
 	Terminal string   `help:"Only of this terminal: its id, such as acme-s1-1." placeholder:"ID"`
 	All      bool     `help:"Begin with what the broker still holds (it holds a week), not with now."`
 	Count    int      `help:"End after so many events." placeholder:"N"`

@@ -22,7 +22,7 @@ type mongoRoles struct {
 	Apply     bool   `help:"Make roles and users at --uri, instead of printing the script for mongosh."`
 	URI       string `help:"Connection string of an administrator of the server." name:"uri" env:"TILLROLL_MONGODB_ADMIN_URI" placeholder:"MONGODB-URI"`
 	Namespace string `help:"What stands before the names of all databases, as the journal is told." env:"TILLROLL_MONGODB_NAMESPACE" placeholder:"PREFIX"`
-	Tenant    []code `help:"Only in the databases of these tenants; then every new tenant needs this command first." placeholder:"CODE"`
+	Tenant    []code `suggest:"@tenants" help:"Only in the databases of these tenants; then every new tenant needs this command first." placeholder:"CODE"`
 }
 
 func (mongoRoles) Help() string {

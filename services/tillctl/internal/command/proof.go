@@ -17,7 +17,7 @@ type proofVerb struct {
 	access
 	output
 	Key       string `placeholder:"FILE" help:"Public key of the journal, as 'tillctl public-key' printed it (default: the one that the journal gives)."`
-	Tenant    code   `env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant; a proof names its own."`
+	Tenant    code   `suggest:"@tenants" profile:"" env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant; a proof names its own."`
 	Offline   string `placeholder:"FILE" help:"Check a proof that was saved, and ask no service."`
 	JournalID string `arg:"" optional:"" help:"Id of the journal entry, or of any other event."`
 }

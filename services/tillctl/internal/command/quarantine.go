@@ -31,7 +31,7 @@ Without --tenant these verbs are about events that belong to no tenant, which is
 type whose struct {
 	access
 	output
-	Tenant code `env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant (default: events that belong to none)."`
+	Tenant code `suggest:"@tenants" profile:"" env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant (default: events that belong to none)."`
 }
 
 func (v whose) journals(w World, data dataFolder) (client.Journals, error) {

@@ -16,7 +16,7 @@ func TestTheReadmeCanBeTyped(t *testing.T) {
 	raw, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	typed := map[string]bool{}
-	for _, args := range regexp.MustCompile(`(?m)^tillctl (.*)$`).FindAllStringSubmatch(string(raw), -1) {
+	for _, args := range regexp.MustCompile(`(?m)^(?:source <\()?tillctl ([^\n)]*)\)?$`).FindAllStringSubmatch(string(raw), -1) {
 		var l line
 		parsed, err := newParser(&l, World{Out: io.Discard, Err: io.Discard}, func(int) {}).Parse(words(args[1]))
 		if assert.NoError(t, err, args[0]) {

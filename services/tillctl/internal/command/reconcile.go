@@ -23,7 +23,7 @@ type reconcileVerb struct {
 	access
 	ofTenant
 	output
-	Store       code `required:"" placeholder:"CODE" help:"The store."`
+	Store       code `suggest:"@stores" profile:"" required:"" placeholder:"CODE" help:"The store."`
 	Date        day  `required:"" placeholder:"YYYYMMDD" help:"The business date."`
 	Terminal    int  `placeholder:"NO" help:"Only this terminal (default: all that were opened)."`
 	OpenCounter int  `placeholder:"N" help:"Only this opening on the date (default: all of them)."`

@@ -21,9 +21,9 @@ type searchVerb struct {
 	output
 	Keywords    []string `arg:"" optional:"" help:"Words that the journal text must hold, all of them; quote a phrase."`
 	Regex       bool     `help:"What is looked for is one pattern, in RE2 syntax; other filters must leave few entries."`
-	Store       code     `placeholder:"CODE" help:"Only this store (default: all stores of the tenant)."`
+	Store       code     `suggest:"@stores" profile:"" placeholder:"CODE" help:"Only this store (default: all stores of the tenant)."`
 	Terminal    string   `placeholder:"NO" help:"Terminal numbers, such as 1,3-5."`
-	Type        string   `placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports."`
+	Type        string   `suggest:"sales,returns,cash,openclose,reports" placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports."`
 	Date        span     `placeholder:"DATE" help:"Business date or dates: 20260401, 20260401-20260430, 20260401- or -20260430."`
 	Generated   span     `placeholder:"DATE" help:"Calendar date or dates in the store's time zone, written in the same way."`
 	Receipt     span     `placeholder:"NO" help:"Receipt number or numbers, such as 17 or 100-200."`
@@ -31,7 +31,7 @@ type searchVerb struct {
 	AmountFrom  *amount  `placeholder:"N" help:"Smallest amount."`
 	AmountTo    *amount  `placeholder:"N" help:"Largest amount."`
 	Staff       string   `placeholder:"ID" help:"Only what this member of staff did."`
-	Sort        string   `placeholder:"FIELD:DIR" help:"Order, such as amount:desc,generateDateTime:asc or relevance (default: newest first)."`
+	Sort        string   `suggest:"relevance,businessDate:asc,businessDate:desc,generateDateTime:asc,generateDateTime:desc,amount:asc,amount:desc,transactionNo:asc,transactionNo:desc,receiptNo:asc,receiptNo:desc,storeCode:asc,terminalNo:asc,transactionType:asc,staffId:asc,openCounter:asc" placeholder:"FIELD:DIR" help:"Order, such as amount:desc,generateDateTime:asc or relevance (default: newest first)."`
 	Skip        int      `help:"Leave out so many entries."`
 	Limit       int      `default:"50" help:"At most so many entries; 0 is all."`
 }

@@ -14,7 +14,7 @@ const longestLife = 30 * 24 * time.Hour
 
 type tokenVerb struct {
 	Role    auth.Role     `required:"" enum:"administrator,auditor,platform" help:"What its bearer may do: ${enum}."`
-	Tenant  code          `help:"The tenant it is for; a platform operator needs none." placeholder:"CODE"`
+	Tenant  code          `suggest:"@tenants" help:"The tenant it is for; a platform operator needs none." placeholder:"CODE"`
 	Life    time.Duration `default:"8h" help:"How long it holds (at most 720h)."`
 	Subject string        `help:"Who bears it, as audit records will name them (default: you)." placeholder:"NAME"`
 }

@@ -17,7 +17,7 @@ type verifyVerb struct {
 	access
 	output
 	trust
-	Tenant  code   `env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant; an export names its own."`
+	Tenant  code   `suggest:"@tenants" profile:"" env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant; an export names its own."`
 	Offline string `placeholder:"FILE" help:"Check this export, and ask no service."`
 }
 
