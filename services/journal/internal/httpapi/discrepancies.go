@@ -127,16 +127,10 @@ func (a *API) acceptDiscrepancy(c *gin.Context) (any, error) {
 	return discrepancyResponse(d), nil
 }
 
-// ofSession gives the discrepancies of one session, whatever became of them.
-func (a *API) ofSession(ctx context.Context, key journal.SessionKey) ([]DiscrepancyResponse, error) {
-	items, _, err := a.App.Discrepancies.List(ctx, key.Terminal.TenantID, app.DiscrepancyQuery{
-		StoreCode: key.Terminal.StoreCode, TerminalNo: key.Terminal.TerminalNo, BusinessDate: key.BusinessDate, Limit: maxLimit,
+// ofSession gives the newest discrepancies of one session, whatever became of them, and how many there are.
+func (a *API) ofSession(ctx context.Context, key journal.SessionKey) ([]DiscrepancyResponse, int, error) {
+	items, total, err := a.App.Discrepancies.List(ctx, key.Terminal.TenantID, app.DiscrepancyQuery{
+		StoreCode: key.Terminal.StoreCode, TerminalNo: key.Terminal.TerminalNo, BusinessDate: key.BusinessDate, Session: key.OpenCounter, Limit: maxLimit,
 	})
-	var of []*journal.Discrepancy
-	for _, d := range items {
-		if d.OpenCounter == 0 || d.OpenCounter == key.OpenCounter { // a gap belongs to no session, or to any
-			of = append(of, d)
-		}
-	}
-	return discrepancyResponses(of), err
+	return discrepancyResponses(items), total, err
 }

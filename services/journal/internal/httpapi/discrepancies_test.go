@@ -85,3 +85,25 @@ func TestAReconciliationShowsTheSessionsDiscrepancies(t *testing.T) {
 	assert.Equal(t, "after-close", list[0].(map[string]any)["kind"])
 	assert.Equal(t, []any{late.EventID}, list[0].(map[string]any)["events"])
 }
+
+// A second session of the same day with more discrepancies than a page has does not hide those of the first.
+func TestAReconciliationFindsTheSessionsDiscrepanciesBehindThoseOfOthers(t *testing.T) {
+	h := newHouse(t)
+	till := tilltest.New("acme", "s1", 1)
+	mine := till.Sale("1")
+	mine.JournalText = " "
+	h.sell(till.Open(), mine)
+	h.examine()
+	till.OpenCounter = 2
+	for range 120 {
+		other := till.Sale("1")
+		other.JournalText = " "
+		h.sell(other)
+	}
+	h.examine()
+	for counter, want := range map[string][]any{"1": {1, 1.0}, "2": {100, 120.0}} {
+		a := h.get(h.user(auth.Auditor, "acme"), "/tenants/acme/stores/s1/terminals/1/reconciliation?businessDate=20260329&openCounter="+counter)
+		require.Equal(t, 200, a.status, a.raw)
+		assert.Equal(t, want, []any{len(a.body["discrepancies"].([]any)), a.body["discrepancyCount"]}, "session %s", counter)
+	}
+}

@@ -161,8 +161,10 @@ type ReconciliationResponse struct {
 	Logs         CountsResponse       `json:"logs"`
 	Close        *CloseResponse       `json:"close"`
 	Differences  []DifferenceResponse `json:"differences"`
-	// Discrepancies of the session, and those of its terminal and date that belong to no one session.
-	Discrepancies []DiscrepancyResponse `json:"discrepancies"`
+	// The newest hundred discrepancies of the session, and of those of its terminal and date that belong
+	// to no one session; and how many there are.
+	Discrepancies    []DiscrepancyResponse `json:"discrepancies"`
+	DiscrepancyCount int                   `json:"discrepancyCount"`
 }
 
 func (a *API) reconcile(c *gin.Context) (any, error) {
@@ -194,6 +196,6 @@ func (a *API) reconcile(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	response := reconciliationResponse(key, r)
-	response.Discrepancies, err = a.ofSession(c.Request.Context(), key)
+	response.Discrepancies, response.DiscrepancyCount, err = a.ofSession(c.Request.Context(), key)
 	return response, err
 }
