@@ -151,7 +151,7 @@ var Tenant = Schema{Kind: "journal", Version: 3, Collections: []Collection{
 	{Name: Examinations, Access: Change},
 	{Name: Discrepancies, Access: Change, Indexes: []Index{
 		On("stream", "state"), On("stream", "kind", "key", "occurrence"), On("place"), On("state", "kind", "place"),
-		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"),
+		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"), On("owes", "place"),
 	}},
 	{Name: Accesses, Access: Append, Indexes: []Index{On("at", "place"), On("subject", "at", "place")}},
 	{Name: Terms, Access: Change, Shard: ByID, Indexes: []Index{On("terms", "generated_at", "place")}},
@@ -170,6 +170,7 @@ var Platform = Schema{Kind: "platform", Version: 1, Collections: []Collection{
 		On("tenant_id", "state", "place"),
 		On("state", "reason", "tenant_id", "place"),
 		On("tenant_id", "store_code", "terminal_no", "producer", "state", "place"),
+		On("owes", "place"),
 	}},
 	{Name: Version, Access: Change},
 }}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
-
-	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
 // AlertKind is what an alert is about.
@@ -36,6 +34,8 @@ type Alert struct {
 	Path       string // of the route that shows it
 	At         time.Time
 	Suppressed int // alerts of this kind and tenant that were held back before this one
+
+	pays []owed // what people have been told of when it is sent
 }
 
 // Alerter sends alerts to people.
@@ -64,20 +64,27 @@ type window struct {
 	since      time.Time
 	sent, held int
 	last       Alert
+	pays       []owed // of what was held back
 }
 
 // alarm raises alerts: each into the log, and those within the limits to the alerter. It never holds up
-// who raises one.
+// who raises one. What an alert is about owes it in the store until it is out (owed.go), damage apart,
+// which is found again whenever it is met.
 type alarm struct {
 	alerter Alerter // nil: the log only
+	store   Store
 	clock   clockwork.Clock
 	log     *zap.Logger
 	metrics *metrics
 	queue   chan *Alert
 
+	wake chan struct{} // something new is owed
+
 	mu      sync.Mutex
 	windows map[alertKey]*window
-	failed  error // of the last alert that was tried
+	failed  error           // of the last alert that was tried
+	out     map[owed]bool   // on the way
+	tenants map[string]bool // whose discrepancies are to be looked for
 }
 
 // failure of the last alert, nil when it reached somebody.
@@ -98,8 +105,11 @@ func (a *alarm) tell(kind AlertKind, result string, failed error) {
 	}
 }
 
-func newAlarm(alerter Alerter, clock clockwork.Clock, log *zap.Logger, m *metrics) *alarm {
-	return &alarm{alerter: alerter, clock: clock, log: log, metrics: m, queue: make(chan *Alert, alertQueue), windows: map[alertKey]*window{}}
+func newAlarm(alerter Alerter, store Store, clock clockwork.Clock, log *zap.Logger, m *metrics) *alarm {
+	return &alarm{
+		alerter: alerter, store: store, clock: clock, log: log, metrics: m, queue: make(chan *Alert, alertQueue), wake: make(chan struct{}, 1),
+		windows: map[alertKey]*window{}, out: map[owed]bool{}, tenants: map[string]bool{},
+	}
 }
 
 func (a *alarm) raise(alert Alert) {
@@ -108,27 +118,31 @@ func (a *alarm) raise(alert Alert) {
 	a.log.Error("alert", zap.String("kind", string(alert.Kind)), zap.String("title", alert.Title), zap.String("tenant_id", alert.Tenant),
 		zap.String("stream", alert.Stream), zap.String("event_id", alert.EventID), zap.String("reason", alert.Reason),
 		zap.String("detail", alert.Detail), zap.String("path", alert.Path), zap.String("alert_trace_id", alert.TraceID))
-	if a.alerter == nil || !a.admit(&alert) {
-		return
+	switch {
+	case a.alerter == nil:
+		a.paid(alert.pays)
+	default:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.admit(&alert) {
+			a.enqueue(&alert)
+		}
 	}
-	a.enqueue(&alert)
 }
 
-// admit tells whether an alert goes out now, and puts on it how many did not.
+// admit tells whether an alert goes out now, and puts on it how many did not; the caller holds the lock.
 func (a *alarm) admit(alert *Alert) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	key := alertKey{alert.Kind, alert.Tenant}
 	w := a.windows[key]
 	if w == nil || alert.At.Sub(w.since) >= alertWindow {
 		if w != nil {
-			alert.Suppressed = w.held
+			alert.Suppressed, alert.pays = w.held, append(alert.pays, w.pays...)
 		}
 		w = &window{since: alert.At}
 		a.windows[key] = w
 	}
 	if w.sent == alertBurst {
-		w.held, w.last = w.held+1, *alert
+		w.held, w.last, w.pays = w.held+1, *alert, append(w.pays, alert.pays...)
 		a.metrics.alerts.WithLabelValues(string(alert.Kind), "suppressed").Inc()
 		return false
 	}
@@ -136,10 +150,12 @@ func (a *alarm) admit(alert *Alert) bool {
 	return true
 }
 
+// enqueue puts an alert on its way; the caller holds the lock.
 func (a *alarm) enqueue(alert *Alert) {
 	select {
 	case a.queue <- alert:
-	default: // the alerter has been away for long; the log has it
+	default: // the alerter has been away for long; the log has it, and what is owed is raised again
+		a.forget(alert.pays)
 		a.metrics.alerts.WithLabelValues(string(alert.Kind), "dropped").Inc()
 	}
 }
@@ -159,17 +175,16 @@ func (a *alarm) overdue() {
 			continue
 		}
 		last := w.last
-		last.Suppressed = w.held - 1 // the last one itself goes out now
+		last.Suppressed, last.pays = w.held-1, w.pays // the last one itself goes out now
 		a.enqueue(&last)
 	}
 }
 
-// run sends until ctx ends; what waits then is in the log.
+// run raises what is owed, and sends, until ctx ends; what waits then is owed still.
 func (a *alarm) run(ctx context.Context) error {
-	if a.alerter == nil {
-		<-ctx.Done()
-		return nil
-	}
+	var watch sync.WaitGroup
+	watch.Go(func() { a.watch(ctx) })
+	defer watch.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -190,6 +205,7 @@ func (a *alarm) send(ctx context.Context, alert *Alert) {
 		cancel()
 		if err == nil {
 			a.tell(alert.Kind, "sent", nil)
+			a.paid(alert.pays)
 			return
 		}
 		select {
@@ -199,7 +215,10 @@ func (a *alarm) send(ctx context.Context, alert *Alert) {
 		}
 	}
 	a.tell(alert.Kind, "failed", err)
-	a.log.Error("an alert could not be sent; it is in the log only", zap.String("kind", string(alert.Kind)), zap.String("path", alert.Path), zap.Error(err))
+	a.mu.Lock()
+	a.forget(alert.pays)
+	a.mu.Unlock()
+	a.log.Error("an alert could not be sent; it is in the log", zap.String("kind", string(alert.Kind)), zap.String("path", alert.Path), zap.Error(err))
 }
 
 func shorten(s string) string {
@@ -207,48 +226,6 @@ func shorten(s string) string {
 		return s
 	}
 	return s[:maxAlertText] + "…"
-}
-
-// alarming are the reasons of quarantine that no time mends.
-var alarming = map[journal.Reason]string{
-	journal.ContentChanged: "An event came again with other content",
-	journal.Poison:         "An event cannot be handled",
-	journal.WrongPublisher: "A service sent what it may not send",
-}
-
-// alertRefused raises what was set aside for such a reason, the first time.
-func (in *Ingest) alertRefused(ctx context.Context, a *arrival, q *journal.Quarantined) {
-	title, ok := alarming[q.Reason]
-	if !ok || a.replayed {
-		return
-	}
-	// What was kept before keeps its old id.
-	if _, err := in.store.Item(ctx, q.ID); err != nil {
-		return
-	}
-	path := "/quarantine/" + q.ID
-	if q.TenantID != "" {
-		path = "/tenants/" + q.TenantID + path
-	}
-	alert := Alert{Kind: AlertQuarantine, Title: title, Tenant: q.TenantID, EventID: q.EventID, Topic: q.Topic, Reason: string(q.Reason), Detail: q.Detail,
-		TraceID: a.span.SpanContext().TraceID().String(), Path: path}
-	if q.TenantID != "" {
-		alert.Stream = q.Stream.ID()
-	}
-	in.alarm.raise(alert)
-}
-
-// discrepancy raises a discrepancy of money.
-func (a *alarm) discrepancy(d *journal.Discrepancy) {
-	if !d.Kind.OfMoney() {
-		return
-	}
-	event := ""
-	if len(d.Events) > 0 {
-		event = d.Events[0]
-	}
-	a.raise(Alert{Kind: AlertDiscrepancy, Title: "What is stored does not add up", Tenant: d.Stream.TenantID, Stream: d.Stream.ID(), EventID: event,
-		Reason: string(d.Kind), Path: "/tenants/" + d.Stream.TenantID + "/discrepancies/" + d.ID})
 }
 
 // damage raises what was found to be changed or unreadable.

@@ -1,5 +1,5 @@
 // Package app is what the journal service does, one use case a file: take events in (ingest.go),
-// tell their publishers (status.go) and people (alerts.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
+// tell their publishers (status.go) and people (alerts.go, owed.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go, rank.go, pattern.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
 // prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
@@ -65,14 +65,14 @@ type App struct {
 	examiner  *examiner
 	alarm     *alarm
 	keeper    *logKeeper
-	metrics   *metrics
+	depths    *depths
 	store     Store
 }
 
 // New wires the use cases.
 func New(c Config) *App {
 	m := newMetrics(c.Metrics)
-	a := &App{metrics: m, store: c.Store}
+	a := &App{store: c.Store, depths: newDepths(c.Store, c.Clock, m)}
 	a.hints = newHints(c.Hints, c.Clock, c.Log, m)
 	a.reporter = &reporter{
 		store: c.Store, publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log, metrics: m,
@@ -81,9 +81,10 @@ func New(c Config) *App {
 	a.keeper = newLogKeeper(c)
 	a.reporter.keeper = a.keeper
 	a.committer = newCommitter(c.Store, c.Tracer, m, c.Batch, c.Linger)
-	a.alarm = newAlarm(c.Alerts, c.Clock, c.Log, m)
+	a.alarm = newAlarm(c.Alerts, c.Store, c.Clock, c.Log, m)
 	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
-	a.examiner.found, a.examiner.damaged = a.alarm.discrepancy, a.alarm.damage
+	a.examiner.changed = func(tenant string) { a.depths.note(tenant); a.alarm.nudge(tenant) }
+	a.examiner.damaged = a.alarm.damage
 	a.committer.stored = a.keeper.nudge
 	asker := &asker{publisher: c.Publisher, clock: c.Clock, newID: c.NewID, log: c.Log}
 	a.waiting = &waiting{store: c.Store, clock: c.Clock, log: c.Log, wake: make(chan struct{}, 1)}
@@ -107,7 +108,7 @@ func New(c Config) *App {
 		store: c.Store, hints: c.Hints, publisher: c.Publisher, committer: a.committer, alarm: a.alarm, sidecar: c.Sidecar,
 		clock: c.Clock, newID: c.NewID, log: c.Log,
 	}
-	a.Discrepancies = &Discrepancies{store: c.Store, clock: c.Clock, log: c.Log}
+	a.Discrepancies = &Discrepancies{store: c.Store, depths: a.depths, clock: c.Clock, log: c.Log}
 	return a
 }
 
@@ -126,7 +127,7 @@ func (a *App) Parts() []Part {
 		{"waiting tenants", a.waiting.run},
 		{"log", a.keeper.run},
 		{"examination", a.examiner.run},
-		{"depths", a.watchDepth},
+		{"depths", a.depths.run},
 		{"alerts", a.alarm.run},
 	}
 }

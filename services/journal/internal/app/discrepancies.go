@@ -11,9 +11,10 @@ import (
 
 // Discrepancies shows what is wrong with what is stored, and lets people say why it stays so.
 type Discrepancies struct {
-	store Store
-	clock clockwork.Clock
-	log   *zap.Logger
+	store  Store
+	depths *depths
+	clock  clockwork.Clock
+	log    *zap.Logger
 }
 
 // List gives a page of discrepancies.
@@ -42,6 +43,7 @@ func (s *Discrepancies) Accept(ctx context.Context, tenant, id, by, why string) 
 	case !done:
 		return nil, DiscrepancyResolved.New("it is %s", d.State)
 	}
+	s.depths.note(tenant)
 	s.log.Info("discrepancy accepted", zap.String("id", id), zap.String("kind", string(d.Kind)), zap.String("by", by), zap.String("why", why))
 	return s.Show(ctx, tenant, id)
 }

@@ -41,7 +41,7 @@ type examiner struct {
 	clock   clockwork.Clock
 	log     *zap.Logger
 	metrics *metrics
-	found   func(*journal.Discrepancy) // told of what was opened
+	changed func(tenant string) // told after discrepancies of a tenant changed
 	damaged func(tenant, stream, what string)
 	page    int
 	wake    chan struct{}
@@ -53,7 +53,7 @@ type examiner struct {
 
 func newExaminer(store Store, clock clockwork.Clock, log *zap.Logger, m *metrics) *examiner {
 	return &examiner{
-		store: store, clock: clock, log: log, metrics: m, found: func(*journal.Discrepancy) {}, damaged: func(string, string, string) {}, page: examineLinks, wake: make(chan struct{}, 1),
+		store: store, clock: clock, log: log, metrics: m, changed: func(string) {}, damaged: func(string, string, string) {}, page: examineLinks, wake: make(chan struct{}, 1),
 		dirty: map[identity.Stream]bool{}, due: map[identity.Stream]time.Time{},
 	}
 }
@@ -175,6 +175,9 @@ func (x *examiner) examine(ctx context.Context, stream identity.Stream) error {
 		return err
 	}
 	x.tell(changed)
+	if len(changed) > 0 {
+		x.changed(stream.TenantID)
+	}
 	if more {
 		x.note(stream)
 	}
@@ -256,7 +259,6 @@ func (x *examiner) tell(changed []*journal.Discrepancy) {
 			x.log.Info("discrepancy closed", fields...)
 		case d.OpenedAt.Equal(d.ChangedAt):
 			x.log.Warn("discrepancy opened", fields...)
-			x.found(d)
 		default:
 			x.log.Info("discrepancy changed", fields...)
 		}

@@ -31,10 +31,16 @@ func ExaminePage(a *App, links int) { a.examiner.page = links }
 func RunExaminer(ctx context.Context, a *App) error { return a.examiner.run(ctx) }
 
 // CountDepths counts what is open now.
-func CountDepths(ctx context.Context, a *App) { a.countDiscrepancies(ctx) }
+func CountDepths(ctx context.Context, a *App) { a.depths.count(ctx) }
 
-// RunAlarm sends alerts until ctx ends.
+// RunAlarm raises and sends alerts until ctx ends.
 func RunAlarm(ctx context.Context, a *App) error { return a.alarm.run(ctx) }
+
+// RaiseOwed raises the alerts that are owed, of all tenants.
+func RaiseOwed(ctx context.Context, a *App) error { return a.alarm.sweep(ctx, true) }
+
+// Recall has publishers told to whom word is owed.
+func Recall(ctx context.Context, a *App) error { return a.reporter.recall(ctx) }
 
 // Gather sets what one transaction gathers.
 func Gather(a *App, batch int, linger time.Duration) {
@@ -69,4 +75,8 @@ const (
 	BreakerTrips = breakerTrips
 	AlertBurst   = alertBurst
 	AlertWindow  = alertWindow
+	DepthAll     = depthAll
 )
+
+// AlertTitle is what an alert of a quarantined event is called, "" if there is none.
+func AlertTitle(r journal.Reason) string { return titles[r] }

@@ -89,6 +89,13 @@ func (x *faultedStore) Accesses(p0 context.Context, p1 string, p2 app.AccessQuer
 	return r0, r1, r2
 }
 
+func (x *faultedStore) Alerted(p0 context.Context, p1 string, p2 []string) (r0 error) {
+	if lost := x.f.at("Store.Alerted", func() { r0 = x.Store.Alerted(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 func (x *faultedStore) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
 	if lost := x.f.at("Store.Behind", func() { r0, r1 = x.Store.Behind(p0, p1, p2, p3) }); lost != nil {
 		return *new([]*journal.Examined), lost
@@ -264,6 +271,20 @@ func (x *faultedStore) Order(p0 context.Context, p1 string, p2 string) (r0 []*ev
 	return r0, r1, r2
 }
 
+func (x *faultedStore) Owing(p0 context.Context, p1 journal.Debt, p2 int) (r0 []*journal.Quarantined, r1 error) {
+	if lost := x.f.at("Store.Owing", func() { r0, r1 = x.Store.Owing(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Quarantined), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Paid(p0 context.Context, p1 journal.Debt, p2 []string) (r0 error) {
+	if lost := x.f.at("Store.Paid", func() { r0 = x.Store.Paid(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 func (x *faultedStore) Ping(p0 context.Context) (r0 error) {
 	if lost := x.f.at("Store.Ping", func() { r0 = x.Store.Ping(p0) }); lost != nil {
 		return lost
@@ -372,6 +393,13 @@ func (x *faultedStore) Tenants(p0 context.Context) (r0 []string, r1 error) {
 func (x *faultedStore) Terminal(p0 context.Context, p1 string) (r0 *event.Snapshot, r1 error) {
 	if lost := x.f.at("Store.Terminal", func() { r0, r1 = x.Store.Terminal(p0, p1) }); lost != nil {
 		return *new(*event.Snapshot), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Unalerted(p0 context.Context, p1 string, p2 int) (r0 []*journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Store.Unalerted", func() { r0, r1 = x.Store.Unalerted(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Discrepancy), lost
 	}
 	return r0, r1
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/outbox"
@@ -126,6 +127,8 @@ type faultBench struct {
 	// unhurt is the same service without the injector, for the checks.
 	unhurt *app.App
 	acked  map[string]app.Result // by event id and content, what the broker was told
+	alerts *observer.ObservedLogs
+	log    *zap.Logger
 }
 
 func newFaultBench(t *testing.T, open database, where point, what fault) *faultBench {
@@ -134,6 +137,8 @@ func newFaultBench(t *testing.T, open database, where point, what fault) *faultB
 		t: t, open: open, ear: &publisher{}, clock: clock, hints: memstate.New(clock.Now), acked: map[string]app.Result{},
 		f: &injector{counts: map[string]int{}, where: where, what: what},
 	}
+	core, logs := observer.New(zap.ErrorLevel)
+	b.alerts, b.log = logs, zap.New(core)
 	b.start()
 	t.Cleanup(func() { b.halt() })
 	return b
@@ -149,6 +154,7 @@ func (b *faultBench) start() {
 	whole.Metrics = prometheus.NewRegistry()
 	b.unhurt = app.New(whole)
 	inject(&config, b.f)
+	config.Alerts, config.Log = nil, b.log // alerts are in the log only
 	b.app = app.New(config)
 }
 
@@ -267,7 +273,7 @@ func (b *faultBench) beside() {
 	for range patience {
 		done := b.survive(func() {
 			app.WriteMarks(b.app)
-			err = errors.Join(app.Sweep(b.t.Context(), b.app), app.Flush(b.t.Context(), b.app))
+			err = errors.Join(app.Sweep(b.t.Context(), b.app), app.Recall(b.t.Context(), b.app), app.Flush(b.t.Context(), b.app), app.RaiseOwed(b.t.Context(), b.app))
 		})
 		if done && err == nil {
 			return
@@ -332,6 +338,7 @@ func (b *faultBench) play() {
 
 	// A bulk with a bad event and a forgery in it; then all of it again, twice.
 	second, third := till.Sale("20"), till.Sale("30")
+	third.Sales.TotalAmount = second.Sales.TotalAmount // which does not add up
 	forged := *second
 	forged.JournalText = "forged"
 	garbage := raw(b.t, event.TopicTranLog, "x", []byte(`{"a":1}`), 0)
@@ -362,6 +369,7 @@ func (b *faultBench) play() {
 	}
 	require.Equal(b.t, quarantined, b.acked[ackKey(m(poisonous))])
 	b.survive(func() { app.DecodeWith(b.app, journal.Decode) })
+	b.beside() // people are told before they look
 	for _, id := range b.items("acme", journal.QuarantineOpen, journal.Poison) {
 		b.insist(func() error { _, err := b.app.Quarantine.Replay(b.t.Context(), "acme", id, "ann"); return err })
 	}
@@ -381,7 +389,13 @@ func (b *faultBench) play() {
 		b.beside()
 	}
 
+	// What could not be noted is raised again.
 	b.examined()
+	for range patience {
+		if b.beside(); b.owed() == 0 {
+			break
+		}
+	}
 
 	// When the dust has settled everything is there once.
 	require.Empty(b.t, b.items("acme", journal.QuarantineOpen, journal.UnknownTenant))
@@ -446,6 +460,31 @@ func (b *faultBench) holds(till *tilltest.Till, events []event.Event) {
 		require.Contains(b.t, known, id, "marked as processed and not stored")
 	}
 	require.True(b.t, b.allTold(), "publishers know: %+v", b.told())
+	b.alerted()
+}
+
+// alerted checks that people were told of everything alarming, and that nothing is owed.
+func (b *faultBench) alerted() {
+	b.t.Helper()
+	raised := map[string]bool{}
+	for _, entry := range b.alerts.FilterMessage("alert").All() {
+		raised[fmt.Sprint(entry.ContextMap()["reason"])] = true
+	}
+	require.Equal(b.t, map[string]bool{string(journal.ContentChanged): true, string(journal.Poison): true, string(journal.TotalsDiffer): true}, raised)
+	require.Zero(b.t, b.owed())
+}
+
+// owed counts what somebody is owed word of.
+func (b *faultBench) owed() (n int) {
+	b.t.Helper()
+	for _, debt := range []journal.Debt{journal.OwesAlert, journal.OwesStatus} {
+		items, err := b.store.Owing(b.t.Context(), debt, 10)
+		require.NoError(b.t, err)
+		n += len(items)
+	}
+	found, err := b.store.Unalerted(b.t.Context(), "acme", 10)
+	require.NoError(b.t, err)
+	return n + len(found)
 }
 
 // whole is how many events each producer made of each stream.

@@ -301,10 +301,9 @@ func (in *Ingest) judge(a *arrival) {
 // when it cannot be kept it comes again.
 func (in *Ingest) setAside(ctx context.Context, arrivals []*arrival) {
 	var items []*journal.Quarantined
-	var of []*arrival
 	for _, a := range arrivals {
 		if a.refusal != nil {
-			items, of = append(items, in.item(a)), append(of, a)
+			items = append(items, in.item(a))
 		}
 	}
 	if len(items) == 0 {
@@ -318,8 +317,8 @@ func (in *Ingest) setAside(ctx context.Context, arrivals []*arrival) {
 		}
 		return
 	}
-	for i, q := range items {
-		in.alertRefused(ctx, of[i], q)
+	if slices.ContainsFunc(items, func(q *journal.Quarantined) bool { return q.Reason.Alarming() }) {
+		in.alarm.nudge("")
 	}
 	asked := map[string]bool{}
 	for _, a := range arrivals {

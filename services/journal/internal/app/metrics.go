@@ -1,13 +1,6 @@
 package app
 
-import (
-	"context"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/tillroll/tillroll/services/journal/internal/journal"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // metrics of the service; names begin with tillroll_journal_.
 type metrics struct {
@@ -65,42 +58,4 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	reg.MustRegister(m.ingested, m.lag, m.commits, m.batch, m.splits, m.hintAnswers, m.hintBreaker, m.marksDropped, m.statuses, m.quarantine,
 		m.discrepancies, m.openFindings, m.alerts, m.alertsFailing)
 	return m
-}
-
-// depthEvery is how often the quarantine is counted.
-const depthEvery = 10 * time.Second
-
-func (a *App) watchDepth(ctx context.Context) error {
-	for {
-		if n, err := a.store.Depth(ctx); err == nil {
-			a.metrics.quarantine.Set(float64(n))
-		}
-		a.countDiscrepancies(ctx)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(depthEvery):
-		}
-	}
-}
-
-// countDiscrepancies counts what is open in all tenants.
-func (a *App) countDiscrepancies(ctx context.Context) {
-	tenants, err := a.store.Tenants(ctx)
-	if err != nil {
-		return
-	}
-	open := map[journal.Kind]int{}
-	for _, tenant := range tenants {
-		of, err := a.store.OpenDiscrepancies(ctx, tenant)
-		if err != nil {
-			return // half a count would look as if something were put right
-		}
-		for kind, n := range of {
-			open[kind] += n
-		}
-	}
-	for _, kind := range journal.KindNames {
-		a.metrics.openFindings.WithLabelValues(string(kind)).Set(float64(open[kind]))
-	}
 }

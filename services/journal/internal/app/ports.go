@@ -149,6 +149,12 @@ type Quarantine interface {
 	WaitingFor(ctx context.Context) ([]string, error)
 	// Depth counts the open items.
 	Depth(ctx context.Context) (int, error)
+	// Owing lists at most limit items that word is owed of, without the events, oldest first. Put and
+	// Resolve incur debts, in one with what they store: Put an alert (journal.Quarantined.AlertOwed says
+	// when), Resolve what the resolution says; it cancels an alert.
+	Owing(ctx context.Context, debt journal.Debt, limit int) ([]*journal.Quarantined, error)
+	// Paid notes that the word was given; ids that owe nothing, or are not there, are ignored.
+	Paid(ctx context.Context, debt journal.Debt, ids []string) error
 }
 
 // QuarantineQuery says which items are wanted.
@@ -166,6 +172,7 @@ type Resolution struct {
 	By    string
 	Why   string
 	At    time.Time
+	Owes  journal.Debt // "": nobody is owed word of it
 }
 
 // Examiner is how what is stored is held against the rules afterwards (examine.go). Everything it keeps
@@ -192,6 +199,12 @@ type Examiner interface {
 	Accept(ctx context.Context, tenant, id string, by, why string, at time.Time) (done bool, err error)
 	// OpenDiscrepancies counts those of a tenant that are open, by kind.
 	OpenDiscrepancies(ctx context.Context, tenant string) (map[journal.Kind]int, error)
+	// Unalerted lists at most limit open discrepancies of which people are owed an alert, oldest first.
+	// Settle incurs that, in one with what it saves (journal.Discrepancy.AlertOwed says when); what is
+	// closed or accepted owes none.
+	Unalerted(ctx context.Context, tenant string, limit int) ([]*journal.Discrepancy, error)
+	// Alerted notes that people have the alert; ids that owe none, or are not there, are ignored.
+	Alerted(ctx context.Context, tenant string, ids []string) error
 }
 
 // Saved is an examination as it is kept.
@@ -219,7 +232,7 @@ type DiscrepancyQuery struct {
 	State        journal.DiscrepancyState
 	Kind         journal.Kind
 	BusinessDate string
-	OpenCounter  int
+	Session      int // the open counter of one; those that belong to no session are listed, too
 	Skip, Limit  int
 }
 

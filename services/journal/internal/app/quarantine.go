@@ -79,6 +79,9 @@ func (s *Aside) open(ctx context.Context, tenant, id string) (*journal.Quarantin
 }
 
 func (s *Aside) close(ctx context.Context, q *journal.Quarantined, r Resolution) (*journal.Quarantined, error) {
+	if q.Reported() {
+		r.Owes = journal.OwesStatus
+	}
 	closed, err := s.store.Resolve(ctx, q.ID, r)
 	switch {
 	case err != nil:
@@ -90,7 +93,7 @@ func (s *Aside) close(ctx context.Context, q *journal.Quarantined, r Resolution)
 		zap.String("state", string(r.State)), zap.String("by", r.By), zap.String("why", r.Why))
 	if q.Reported() {
 		s.examiner.note(q.Stream) // what was discarded is no gap any more
-		s.reporter.note(ctx, lane{q.Stream, q.Producer}, q.Generation, false)
+		s.reporter.owe(ctx, q)
 	}
 	q, err = s.store.Item(ctx, q.ID)
 	return q, asProblem(err, problem.NotFound)

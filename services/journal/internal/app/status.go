@@ -26,6 +26,10 @@ const (
 	// statusLastCall is how long the messages that are due at the end may take. What does not get
 	// out is told when the publisher delivers again.
 	statusLastCall = 3 * time.Second
+	// recallEvery is how often it is looked for whom word is owed that this process knows nothing of:
+	// another one may have closed a quarantined event and died. So many are taken at once.
+	recallEvery = time.Minute
+	recallItems = 1000
 	// statusRanges bounds one message; what has more gaps is told in several.
 	statusRanges = 500
 )
@@ -41,6 +45,7 @@ type note struct {
 	generation int
 	delivered  bool // generation is that of a delivery just handled, and not an older memory
 	trace      propagation.MapCarrier
+	items      []string // quarantined events whose end is told with it
 }
 
 // reporter tells publishers what the journal has and has not, batched per lane. What it says it reads
@@ -62,7 +67,16 @@ type reporter struct {
 
 // note has a lane's publisher told soon. ctx carries the trace that the message goes on with.
 func (r *reporter) note(ctx context.Context, l lane, generation int, delivered bool) {
-	n := note{generation: generation, delivered: delivered, trace: propagation.MapCarrier{}}
+	r.tell(ctx, l, note{generation: generation, delivered: delivered})
+}
+
+// owe has the publisher of a quarantined event told of its end; the event's debt is paid then.
+func (r *reporter) owe(ctx context.Context, q *journal.Quarantined) {
+	r.tell(ctx, lane{q.Stream, q.Producer}, note{generation: q.Generation, items: []string{q.ID}})
+}
+
+func (r *reporter) tell(ctx context.Context, l lane, n note) {
+	n.trace = propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, n.trace)
 	r.mu.Lock()
 	r.merge(l, n)
@@ -83,17 +97,27 @@ func (r *reporter) merge(l lane, n note) {
 		case old.delivered == n.delivered:
 			n.generation = max(n.generation, old.generation)
 		}
+		n.items = append(slices.Clone(old.items), n.items...)
 	}
 	r.pending[l] = n
 }
 
 func (r *reporter) run(ctx context.Context) error {
 	wait := statusEvery
+	var recalled time.Time
 	for {
+		if now := r.clock.Now(); now.Sub(recalled) >= recallEvery {
+			if err := r.recall(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("publishers to whom word is owed could not be looked for; trying again", zap.Error(err))
+			}
+			recalled = now
+		}
 		select {
 		case <-ctx.Done():
 			return r.lastCall(ctx)
 		case <-r.wake:
+		case <-r.clock.After(recallEvery):
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -107,6 +131,15 @@ func (r *reporter) run(ctx context.Context) error {
 		}
 		wait = statusEvery
 	}
+}
+
+// recall has those told of a quarantined event's end who were not when it was closed.
+func (r *reporter) recall(ctx context.Context) error {
+	items, err := r.store.Owing(ctx, journal.OwesStatus, recallItems)
+	for _, q := range items {
+		r.owe(ctx, q)
+	}
+	return err
 }
 
 func (r *reporter) lastCall(ctx context.Context) error {
@@ -149,8 +182,24 @@ func (r *reporter) flush(ctx context.Context) error {
 	r.metrics.statuses.WithLabelValues("failed").Add(float64(len(messages) - sent))
 	for _, l := range slices.Compact(of[sent:]) {
 		r.keep(l, due[l])
+		delete(due, l)
+	}
+	if err := r.settle(ctx, due, of[:sent]); err != nil {
+		failure = errors.Join(failure, err) // they are told once more
 	}
 	return failure
+}
+
+// settle notes that the publishers of lanes that are due were told.
+func (r *reporter) settle(ctx context.Context, due map[lane]note, told []lane) error {
+	var items []string
+	for _, l := range slices.Compact(told) {
+		items = append(items, due[l].items...)
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return r.store.Paid(ctx, journal.OwesStatus, items)
 }
 
 func (r *reporter) keep(l lane, n note) {

@@ -98,15 +98,24 @@ func (w *waiting) replay(ctx context.Context, topic string, items []*journal.Qua
 		if v.Result != ResultStored && v.Result != ResultRepeat {
 			continue
 		}
-		_, err := w.store.Resolve(ctx, items[i].ID, Resolution{
-			State: journal.QuarantineReplayed, By: byItself, Why: "the tenant was provisioned", At: w.clock.Now().UTC(),
-		})
-		if err != nil {
+		if err := w.close(ctx, items[i]); err != nil {
 			return stored, err
 		}
 		stored++
 	}
 	return stored, nil
+}
+
+func (w *waiting) close(ctx context.Context, q *journal.Quarantined) error {
+	r := Resolution{State: journal.QuarantineReplayed, By: byItself, Why: "the tenant was provisioned", At: w.clock.Now().UTC()}
+	if q.Reported() {
+		r.Owes = journal.OwesStatus
+	}
+	closed, err := w.store.Resolve(ctx, q.ID, r)
+	if closed && q.Reported() {
+		w.ingest.reporter.owe(ctx, q)
+	}
+	return err
 }
 
 func byTopic(items []*journal.Quarantined) map[string][]*journal.Quarantined {

@@ -46,6 +46,7 @@ type discrepancyDocument struct {
 	ResolvedAt   int64                    `bson:"resolved_at"`
 	ResolvedBy   string                   `bson:"resolved_by"`
 	Resolution   string                   `bson:"resolution"`
+	Owes         []journal.Debt           `bson:"owes,omitempty"`
 }
 
 func newDiscrepancyDocument(d *journal.Discrepancy, place primitive.ObjectID) (*discrepancyDocument, error) {
@@ -262,6 +263,12 @@ func (s *Store) settleOne(ctx context.Context, db *mongo.Database, st *app.Settl
 	if err != nil {
 		return nil, err
 	}
+	switch {
+	case d.AlertOwed(old):
+		doc.Owes = []journal.Debt{journal.OwesAlert}
+	case d.State == journal.DiscrepancyOpen && old != nil:
+		doc.Owes = latest[0].Owes // still
+	}
 	if err := s.step("write discrepancy"); err != nil {
 		return nil, err
 	}
@@ -319,11 +326,14 @@ func (s *Store) Discrepancies(ctx context.Context, tenant string, q app.Discrepa
 		value any
 	}{
 		{"store_code", q.StoreCode != "", q.StoreCode}, {"terminal_no", q.TerminalNo != 0, q.TerminalNo}, {"state", q.State != "", q.State},
-		{"kind", q.Kind != "", q.Kind}, {"business_date", q.BusinessDate != "", q.BusinessDate}, {"open_counter", q.OpenCounter != 0, q.OpenCounter},
+		{"kind", q.Kind != "", q.Kind}, {"business_date", q.BusinessDate != "", q.BusinessDate},
 	} {
 		if f.given {
 			c.is(f.field, "$eq", f.value)
 		}
+	}
+	if q.Session != 0 {
+		c.is("open_counter", "$in", []int{0, q.Session})
 	}
 	var items []*journal.Discrepancy
 	if q.Limit > 0 {
@@ -365,7 +375,8 @@ func (s *Store) Accept(ctx context.Context, tenant, id string, by, why string, a
 	res, err := db.Collection(colDiscrepancies).UpdateOne(ctx,
 		bson.D{{Key: "_id", Value: id}, {Key: "state", Value: journal.DiscrepancyOpen}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: journal.DiscrepancyAccepted}, {Key: "changed_at", Value: micros(at)},
-			{Key: "resolved_at", Value: micros(at)}, {Key: "resolved_by", Value: by}, {Key: "resolution", Value: why}}}})
+			{Key: "resolved_at", Value: micros(at)}, {Key: "resolved_by", Value: by}, {Key: "resolution", Value: why}}},
+			{Key: "$unset", Value: bson.D{{Key: "owes", Value: ""}}}})
 	if err != nil {
 		return false, classify(err)
 	}
@@ -381,15 +392,22 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, tenant string) (map[journ
 	ctx, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	open := map[journal.Kind]int{}
-	for _, kind := range journal.KindNames {
-		where := bson.D{{Key: "state", Value: journal.DiscrepancyOpen}, {Key: "kind", Value: kind}}
-		n, err := db.Collection(colDiscrepancies).CountDocuments(ctx, where, options.Count().SetMaxTime(readWait))
-		if err != nil {
-			return nil, classify(err)
-		}
-		if n > 0 {
-			open[kind] = int(n)
-		}
+	counted, err := db.Collection(colDiscrepancies).Aggregate(ctx, mongo.Pipeline{
+		{{Key: "$match", Value: bson.D{{Key: "state", Value: journal.DiscrepancyOpen}}}},
+		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$kind"}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
+	}, options.Aggregate().SetMaxTime(readWait))
+	if err != nil {
+		return nil, classify(err)
+	}
+	var kinds []struct {
+		Kind journal.Kind `bson:"_id"`
+		N    int          `bson:"n"`
+	}
+	if err := counted.All(ctx, &kinds); err != nil {
+		return nil, classify(err)
+	}
+	for _, k := range kinds {
+		open[k.Kind] = k.N
 	}
 	return open, nil
 }

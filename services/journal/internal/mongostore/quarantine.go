@@ -41,6 +41,8 @@ type itemDocument struct {
 	ResolvedAt int64                   `bson:"resolved_at"`
 	ResolvedBy string                  `bson:"resolved_by"`
 	Resolution string                  `bson:"resolution"`
+
+	Owes []journal.Debt `bson:"owes,omitempty"`
 }
 
 func newItemDocument(q *journal.Quarantined, place primitive.ObjectID) *itemDocument {
@@ -106,8 +108,15 @@ func (s *Store) put(ctx context.Context, q *journal.Quarantined) error {
 		return err
 	}
 	if len(found) == 0 {
-		_, err = s.quarantine().InsertOne(ctx, newItemDocument(q, s.places.next(s.clock.Now())))
+		doc := newItemDocument(q, s.places.next(s.clock.Now()))
+		if q.AlertOwed(nil) {
+			doc.Owes = []journal.Debt{journal.OwesAlert}
+		}
+		_, err = s.quarantine().InsertOne(ctx, doc)
 		return err
+	}
+	if before := (&journal.Quarantined{Reason: found[0].Reason, State: found[0].State}); q.AlertOwed(before) && !slices.Contains(found[0].Owes, journal.OwesAlert) {
+		found[0].Owes = append(found[0].Owes, journal.OwesAlert)
 	}
 	found[0].countAgain(q)
 	_, err = s.quarantine().ReplaceOne(ctx, bson.D{{Key: "_id", Value: found[0].ID}}, &found[0])
@@ -186,10 +195,14 @@ func (s *Store) WaitingFor(ctx context.Context) ([]string, error) {
 func (s *Store) Resolve(ctx context.Context, id string, r app.Resolution) (closed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
+	owes := []journal.Debt{}
+	if r.Owes != "" {
+		owes = append(owes, r.Owes)
+	}
 	res, err := s.quarantine().UpdateOne(ctx,
 		bson.D{{Key: "_id", Value: id}, {Key: "state", Value: journal.QuarantineOpen}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: r.State}, {Key: "resolved_at", Value: micros(r.At)},
-			{Key: "resolved_by", Value: r.By}, {Key: "resolution", Value: r.Why}}}})
+			{Key: "resolved_by", Value: r.By}, {Key: "resolution", Value: r.Why}, {Key: "owes", Value: owes}}}})
 	if err != nil {
 		return false, classify(err)
 	}

@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS discrepancies (
 	resolution    TEXT NOT NULL,
 	UNIQUE (stream, kind, key, occurrence)
 );
+CREATE TABLE IF NOT EXISTS discrepancy_debts ( -- people are owed an alert
+	no INTEGER PRIMARY KEY REFERENCES discrepancies
+);
 CREATE INDEX IF NOT EXISTS examinations_due ON examinations (due_at) WHERE due_at > 0;
 CREATE INDEX IF NOT EXISTS discrepancies_open ON discrepancies (stream) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS discrepancies_state ON discrepancies (state, kind);
@@ -174,6 +177,9 @@ func (s *Store) Settle(ctx context.Context, st *app.Settlement) ([]*journal.Disc
 			if err := writeDiscrepancy(ctx, tx, d); err != nil {
 				return err
 			}
+			if err := oweAlert(ctx, tx, d, first(latest)); err != nil {
+				return err
+			}
 			changed = append(changed, d)
 		}
 		return nil
@@ -283,8 +289,8 @@ func (s *Store) Discrepancies(ctx context.Context, tenant string, q app.Discrepa
 	if q.BusinessDate != "" {
 		c.add("business_date = ?", q.BusinessDate)
 	}
-	if q.OpenCounter != 0 {
-		c.add("open_counter = ?", q.OpenCounter)
+	if q.Session != 0 {
+		c.add("open_counter IN (0, ?)", q.Session)
 	}
 	var items []*journal.Discrepancy
 	var totals []int
@@ -327,8 +333,10 @@ func (s *Store) Accept(ctx context.Context, tenant, id string, by, why string, a
 			return err
 		}
 		n, err := res.RowsAffected()
-		done = n == 1
-		return err
+		if done = n == 1; err != nil || !done {
+			return err
+		}
+		return cancelAlert(ctx, tx, id)
 	})
 	return done && err == nil, err
 }

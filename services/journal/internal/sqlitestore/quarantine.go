@@ -33,9 +33,16 @@ func (s *Store) Put(ctx context.Context, items []*journal.Quarantined) error {
 			if err := s.step("insert into quarantine"); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(context.WithoutCancel(ctx), putItem, q.ID, q.TenantID, q.EventID, q.ContentHash[:], q.Topic,
+			owed, err := alertOwed(ctx, tx, q)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(context.WithoutCancel(ctx), putItem, q.ID, q.TenantID, q.EventID, q.ContentHash[:], q.Topic,
 				q.Stream.StoreCode, q.Stream.TerminalNo, q.Producer, q.Sequence, q.Reason, q.Detail,
 				notNil(q.CloudEvent), q.TraceParent, q.Generation, micros(q.FirstSeen), micros(q.LastSeen))
+			if err == nil && owed {
+				err = owe(ctx, tx, journal.OwesAlert, sameItem, q.TenantID, q.EventID, q.ContentHash[:])
+			}
 			if err != nil {
 				return err
 			}
@@ -103,8 +110,10 @@ func (s *Store) Resolve(ctx context.Context, id string, r app.Resolution) (close
 			return err
 		}
 		n, err := res.RowsAffected()
-		closed = n == 1
-		return err
+		if closed = n == 1; err != nil || !closed {
+			return err
+		}
+		return exchange(ctx, tx, id, r.Owes)
 	})
 	return closed && err == nil, err
 }

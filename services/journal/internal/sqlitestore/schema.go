@@ -277,6 +277,11 @@ CREATE TABLE IF NOT EXISTS quarantine (
 	resolution   TEXT NOT NULL DEFAULT '',
 	UNIQUE (tenant_id, event_id, content_hash)
 );
+CREATE TABLE IF NOT EXISTS quarantine_debts ( -- word that somebody is owed of an item
+	debt TEXT NOT NULL,
+	no   INTEGER NOT NULL REFERENCES quarantine,
+	PRIMARY KEY (debt, no)
+) WITHOUT ROWID;
 `
 
 // platformSchema is what stands above the tenants: which there are, whose each terminal is, and what

@@ -228,7 +228,8 @@ var examinerCases = map[string]func(t *testing.T, s app.Store){
 			{app.DiscrepancyQuery{State: journal.DiscrepancyOpen, Limit: 10}, []string{"staff", "gapacme-s1-2"}, 2},
 			{app.DiscrepancyQuery{Kind: journal.UnknownStaff, Limit: 10}, []string{"staff"}, 1},
 			{app.DiscrepancyQuery{BusinessDate: "20260329", Limit: 10}, []string{"gapacme-s1-2", "gapacme-s1-1"}, 2},
-			{app.DiscrepancyQuery{OpenCounter: 2, Limit: 10}, []string{"gapacme-s1-2"}, 1},
+			{app.DiscrepancyQuery{Session: 2, Limit: 10}, []string{"staff", "gapacme-s1-2"}, 2},
+			{app.DiscrepancyQuery{Session: 3, Limit: 10}, []string{"staff"}, 1},
 			{app.DiscrepancyQuery{BusinessDate: "'; --", Limit: 10}, nil, 0},
 		} {
 			t.Run(name(i), func(t *testing.T) {

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) app.Store) {
 		{"limits", limitCases},
 		{"reader", readerCases},
 		{"quarantine", quarantineCases},
+		{"debts", debtCases},
 		{"log", logCases},
 		{"examiner", examinerCases},
 		{"access log", accessCases},
