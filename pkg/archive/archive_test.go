@@ -18,7 +18,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	require.NoError(t, err)
 	keys, err := proof.ParseKeys(public)
 	require.NoError(t, err)
-	content := []byte(`{"event_id":"x","occurred_at":"2026-01-31T10:00:00Z","terminal_no":1}`)
+	content := []byte(`{"eventType":"Sales.OrderCreated","event_id":"x","occurred_at":"2026-01-31T10:00:00Z","terminal_no":1}`)
 	link := proof.Link{Version: 1, Seq: 1, Stream: "acme-s1-1", EventID: "01890a5d-ac96-774b-bcce-b302099a8057", ContentHash: proof.HashOf(content)}
 	line := &proof.Line{Link: link, Hash: link.Hash(), Content: content}
 	var edge proof.Edge

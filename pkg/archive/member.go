@@ -1,11 +1,12 @@
 package archive
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/proof"
 )
 
@@ -41,52 +42,128 @@ func (m *Member) TransactionNumber() (int64, bool) {
 // At is GeneratedAt as an instant.
 func (m *Member) At() time.Time { return time.UnixMicro(m.GeneratedAt).UTC() }
 
-// MemberOf reads a member off a line. The topic is not in the line: it is where the journal keeps the
-// event.
+// MemberOf reads a member off a line, whose content and entry are in canonical form. The topic is not in
+// the line: it is where the journal keeps the event.
 func MemberOf(topic string, l *proof.Line) (Member, error) {
 	m := Member{Index: l.Index, EventID: l.EventID, Stream: l.Stream, ChainSeq: l.Seq, Topic: topic, Entry: l.Entry != nil}
-	var c struct {
-		TerminalNo    int       `json:"terminal_no"`
-		OccurredAt    time.Time `json:"occurred_at"`
-		CartID        string    `json:"cart_id"`
-		CorrelationID string    `json:"correlationId"`
-		EventType     string    `json:"eventType"`
-	}
-	if err := json.Unmarshal(l.Content, &c); err != nil {
+	var at, generated time.Time
+	err := read(l.Content, func(name string, value []byte) (err error) {
+		switch name {
+		case "cart_id", "correlationId":
+			m.OrderID, err = textOf(value)
+		case "eventType":
+			m.EventType, err = textOf(value)
+		case "occurred_at":
+			at, err = instantOf(value)
+		case "terminal_no":
+			m.TerminalNo, err = strconv.Atoi(string(value))
+		}
+		return err
+	})
+	if err != nil {
 		return m, fmt.Errorf("the event cannot be read: %w", err)
 	}
-	m.TerminalNo, m.OrderID, m.EventType = c.TerminalNo, c.CartID, c.EventType
-	if m.OrderID == "" {
-		m.OrderID = c.CorrelationID
+	if m.Entry {
+		generated, err = m.readEntry(l.Entry)
 	}
-	at := c.OccurredAt
-	if l.Entry != nil {
-		var e struct {
-			Amount           json.Number `json:"amount"`
-			BusinessCounter  *int64      `json:"business_counter"`
-			GenerateDateTime string      `json:"generate_date_time"`
-			OpenCounter      *int64      `json:"open_counter"`
-			ReceiptNo        *int64      `json:"receipt_no"`
-			StaffID          *string     `json:"staff_id"`
-			TerminalNo       int         `json:"terminal_no"`
-			TransactionNo    *string     `json:"transaction_no"`
-			TransactionType  int         `json:"transaction_type"`
-		}
-		if err := json.Unmarshal(l.Entry, &e); err != nil {
-			return m, fmt.Errorf("the journal entry cannot be read: %w", err)
-		}
-		m.TransactionType, m.ReceiptNo, m.OpenCounter, m.BusinessCounter = e.TransactionType, e.ReceiptNo, e.OpenCounter, e.BusinessCounter
-		m.Amount, m.TerminalNo = e.Amount.String(), e.TerminalNo
-		if e.TransactionNo != nil {
-			m.TransactionNo = *e.TransactionNo
-		}
-		if e.StaffID != nil {
-			m.StaffID = *e.StaffID
-		}
-		if t, err := time.Parse(time.RFC3339, e.GenerateDateTime); err == nil {
-			at = t
-		}
+	if err != nil {
+		return m, fmt.Errorf("the journal entry cannot be read: %w", err)
 	}
-	m.GeneratedAt = at.UTC().Truncate(time.Microsecond).UnixMicro()
+	// A text that is no time stands in the entry as it came; then the event's own time takes its place.
+	if !generated.IsZero() {
+		at = generated
+	}
+	m.GeneratedAt = at.Truncate(time.Microsecond).UnixMicro()
 	return m, nil
+}
+
+func (m *Member) readEntry(form []byte) (generated time.Time, err error) {
+	return generated, read(form, func(name string, value []byte) (err error) {
+		switch name {
+		case "amount":
+			m.Amount = string(value)
+		case "business_counter":
+			m.BusinessCounter, err = numberOf(value)
+		case "generate_date_time":
+			generated, _ = instantOf(value)
+		case "open_counter":
+			m.OpenCounter, err = numberOf(value)
+		case "receipt_no":
+			m.ReceiptNo, err = numberOf(value)
+		case "staff_id":
+			m.StaffID, err = textOf(value)
+		case "terminal_no":
+			m.TerminalNo, err = strconv.Atoi(string(value))
+		case "transaction_no":
+			m.TransactionNo, err = textOf(value)
+		case "transaction_type":
+			m.TransactionType, err = strconv.Atoi(string(value))
+		}
+		return err
+	})
+}
+
+// read calls visit with every field of an object and says which one it failed with.
+func read(form []byte, visit func(name string, value []byte) error) error {
+	return fields(form, func(name, value []byte) error {
+		if err := visit(string(name), value); err != nil {
+			return fmt.Errorf("%.40s cannot be %.40s", name, value)
+		}
+		return nil
+	})
+}
+
+func instantOf(value []byte) (time.Time, error) {
+	s, err := textOf(value)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// numberOf reads a whole number; null is nil.
+func numberOf(value []byte) (*int64, error) {
+	if string(value) == "null" {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return &n, err
+}
+
+// same tells whether both say the same.
+func (m *Member) same(other *Member) bool {
+	a, b := *m, *other
+	if !equal(a.ReceiptNo, b.ReceiptNo) || !equal(a.OpenCounter, b.OpenCounter) || !equal(a.BusinessCounter, b.BusinessCounter) {
+		return false
+	}
+	b.ReceiptNo, b.OpenCounter, b.BusinessCounter = a.ReceiptNo, a.OpenCounter, a.BusinessCounter
+	return a == b
+}
+
+func equal(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// topicDirect is where the journal keeps entries that were made by a request.
+const topicDirect = "direct"
+
+// misfiled says why an event cannot stand under its topic, as far as that can be told from what it says.
+func (m *Member) misfiled() string {
+	fits := false
+	switch m.Topic {
+	case event.TopicTranLog:
+		fits = m.Entry && slices.Contains([]int{101, -101, 102, 201, 202}, m.TransactionType)
+	case event.TopicCashLog:
+		fits = m.Entry && (m.TransactionType == 401 || m.TransactionType == 402)
+	case event.TopicOpenCloseLog:
+		fits = m.Entry && (m.TransactionType == 301 || m.TransactionType == 302)
+	case event.TopicEvents:
+		fits = !m.Entry && m.EventType != ""
+	case event.TopicTerminal:
+		fits = !m.Entry && m.EventType == ""
+	default:
+		fits = m.Entry && m.Topic == topicDirect
+	}
+	if fits {
+		return ""
+	}
+	return fmt.Sprintf("an event like this does not come on topic %q", m.Topic)
 }

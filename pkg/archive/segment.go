@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/tillroll/tillroll/pkg/proof"
 )
@@ -22,21 +22,33 @@ var ErrNoEvent = errors.New("archive: the segment has no such event")
 // checked against hashes but by Verify.
 type Segment struct {
 	blob  Blob
-	dir   directory
+	dir   *directory
+	tail  int64 // where the directory's frame begins
 	first []int // by group: the place of its first event
+
+	mu     sync.Mutex
+	recent recent
 }
 
-// Open reads what there is in a segment. Closing the blob remains the caller's.
+// recent is the group whose line was read last: who wants one line often wants the next.
+type recent struct {
+	group int
+	lines [][]byte
+}
+
+// Open reads what there is in a segment. Closing the blob remains the caller's. It fails with ErrDamaged
+// when the blob is no segment, and whatever that says of itself, no more memory is taken than what a
+// segment can need.
 func Open(ctx context.Context, blob Blob) (*Segment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s := &Segment{blob: blob}
-	size := blob.Size()
-	if size < frameHead+trailerSize {
+	end := blob.Size() - frameHead - trailerSize
+	if end < frameHead {
 		return nil, damaged("it is too short, or is none")
 	}
-	trailer, err := s.bytes(size-frameHead-trailerSize, frameHead+trailerSize)
+	trailer, err := s.bytes(end, frameHead+trailerSize)
 	if err != nil {
 		return nil, err
 	}
@@ -46,39 +58,31 @@ func Open(ctx context.Context, blob Blob) (*Segment, error) {
 	}
 	numbers := [3]int64{}
 	for i := range numbers {
-		numbers[i] = int64(binary.LittleEndian.Uint64(content[8+8*i:]))
+		numbers[i] = int64(binary.LittleEndian.Uint64(content[len(trailerMark)+8*i:]))
 	}
-	raw, err := s.unpack(numbers[0], numbers[1], numbers[2], MaxDirectory)
+	offset, length, raw := numbers[0], numbers[1], numbers[2]
+	if offset < frameHead || length < 0 || offset > end-length || offset+length != end {
+		return nil, damaged("its directory does not stand where it should")
+	}
+	s.tail = offset - frameHead
+	packed, err := s.skipped(directoryFrame, s.tail, length)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(raw, &s.dir); err != nil {
-		return nil, damaged("its directory cannot be read: %v", err)
+	b, err := unpack(packed, raw, MaxDirectory, nil)
+	if err != nil {
+		return nil, err
 	}
-	return s, s.examine()
-}
-
-// examine makes sure that the directory can be worked with.
-func (s *Segment) examine() error {
-	m := &s.dir.Manifest
-	if err := m.Validate(); err != nil {
-		return err
+	if s.dir, err = readDirectory(b, s.tail); err != nil {
+		return nil, err
 	}
-	events, end := 0, int64(0)
+	events := 0
 	for i := range s.dir.Groups {
-		g := &s.dir.Groups[i]
-		if g.Events < 1 || g.Offset < end || g.Length < 0 || g.RowLength < 0 || g.Raw < g.Events || g.RowRaw < g.Events {
-			return damaged("group %d of its directory cannot be", i+1)
-		}
 		s.first = append(s.first, events)
-		events += g.Events
-		end = g.Offset + int64(g.Length) + frameHead + int64(g.RowLength)
+		events += s.dir.Groups[i].Events
 	}
-	if events != m.Events || events == 0 {
-		return damaged("its directory has %d events and not %d", events, m.Events)
-	}
-	m.Bytes = s.blob.Size()
-	return nil
+	s.dir.Manifest.Bytes, s.recent.group = blob.Size(), -1
+	return s, nil
 }
 
 func damaged(format string, args ...any) error {
@@ -92,7 +96,7 @@ func (s *Segment) Manifest() Manifest { return s.dir.Manifest }
 func (s *Segment) Len() int { return s.dir.Manifest.Events }
 
 // Members calls visit with what is known of each event, from the one at place from, until visit returns
-// false.
+// false. A member is the callee's to keep.
 func (s *Segment) Members(ctx context.Context, from int, visit func(i int, m *Member) bool) error {
 	for g := range s.dir.Groups {
 		if s.first[g]+s.dir.Groups[g].Events <= from {
@@ -132,49 +136,84 @@ func (s *Segment) Locate(ctx context.Context, stream string, seq uint64) (int, *
 	return 0, nil, ErrNoEvent
 }
 
-// Line reads the event at place i.
+// Line reads the event at place i, or fails with ErrNoEvent.
 func (s *Segment) Line(ctx context.Context, i int) (*proof.Line, error) {
-	if i < 0 || i >= s.Len() {
-		return nil, ErrNoEvent
+	for g := range s.dir.Groups {
+		if i < s.first[g] || i >= s.first[g]+s.dir.Groups[g].Events {
+			continue
+		}
+		lines, err := s.linesOf(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		l, err := proof.ParseLine(lines[i-s.first[g]])
+		if err != nil {
+			return nil, damaged("line %d cannot be read: %v", i+2, err)
+		}
+		return &l, nil
 	}
-	var found *proof.Line
-	err := s.Each(ctx, i, func(_ int, _ *Member, l *proof.Line) bool {
-		found = l
-		return false
-	})
-	if err == nil && found == nil {
-		err = ErrNoEvent
+	return nil, ErrNoEvent
+}
+
+// linesOf gives the lines of a group, which nobody writes to.
+func (s *Segment) linesOf(ctx context.Context, g int) ([][]byte, error) {
+	s.mu.Lock()
+	known := s.recent
+	s.mu.Unlock()
+	if known.group == g {
+		return known.lines, nil
 	}
-	return found, err
+	p, err := s.read(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := p.lines(nil)
+	if err != nil {
+		return nil, err
+	}
+	known = recent{g, make([][]byte, 0, p.Events)}
+	for line := range bytes.Lines(raw) {
+		known.lines = append(known.lines, line)
+	}
+	if len(known.lines) != p.Events {
+		return nil, damaged("group %d has %d lines and not %d", g+1, len(known.lines), p.Events)
+	}
+	s.mu.Lock()
+	s.recent = known
+	s.mu.Unlock()
+	return known.lines, nil
 }
 
 // Each calls visit with each event from the one at place from on, until visit returns false. The line is
 // valid during the call only.
 func (s *Segment) Each(ctx context.Context, from int, visit func(i int, m *Member, l *proof.Line) bool) error {
+	var room []byte
 	for g := range s.dir.Groups {
 		if s.first[g]+s.dir.Groups[g].Events <= from {
 			continue
 		}
-		members, err := s.members(ctx, g)
+		p, err := s.read(ctx, g)
 		if err != nil {
 			return err
 		}
-		lines, err := s.lines(ctx, g)
+		members, err := p.members()
 		if err != nil {
 			return err
 		}
+		if room, err = p.lines(room); err != nil {
+			return err
+		}
+		rest := room
 		for i := range members {
-			raw, rest, _ := bytes.Cut(lines, []byte("\n"))
-			lines = rest
-			at := s.first[g] + i
-			if at < from {
+			var raw []byte
+			if raw, rest, _ = bytes.Cut(rest, []byte("\n")); s.first[g]+i < from {
 				continue
 			}
 			l, err := proof.ParseLine(raw)
 			if err != nil {
-				return damaged("line %d cannot be read: %v", at+2, err)
+				return damaged("line %d cannot be read: %v", s.first[g]+i+2, err)
 			}
-			if !visit(at, &members[i], &l) {
+			if !visit(s.first[g]+i, &members[i], &l) {
 				return nil
 			}
 		}
@@ -182,58 +221,88 @@ func (s *Segment) Each(ctx context.Context, from int, visit func(i int, m *Membe
 	return nil
 }
 
-func (s *Segment) lines(ctx context.Context, g int) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	at := &s.dir.Groups[g]
-	return s.unpack(at.Offset, int64(at.Length), int64(at.Raw), maxGroup)
+// packed is a group as it stands in the file.
+type packed struct {
+	*group
+	file []byte // both frames
 }
 
+func (s *Segment) read(ctx context.Context, g int) (packed, error) {
+	p := packed{group: &s.dir.Groups[g]}
+	if err := ctx.Err(); err != nil {
+		return p, err
+	}
+	var err error
+	p.file, err = s.bytes(p.Offset, p.end()-p.Offset)
+	if err == nil && !isSkippable(p.file[p.Length:], rowsFrame, p.RowLength) {
+		err = damaged("the frame behind group %d is another than it should be", g+1)
+	}
+	return p, err
+}
+
+// lines unpacks the lines into room, which is replaced when it is too small.
+func (p *packed) lines(room []byte) ([]byte, error) {
+	return unpack(p.file[:p.Length], p.Raw, maxGroup, room)
+}
+
+func (p *packed) members() ([]Member, error) { return readRows(p.file[p.Length+frameHead:], p.group) }
+
+// members reads the rows of a group alone.
 func (s *Segment) members(ctx context.Context, g int) ([]Member, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	at := &s.dir.Groups[g]
-	raw, err := s.unpack(at.Offset+int64(at.Length)+frameHead, int64(at.RowLength), int64(at.RowRaw), maxGroup)
+	b, err := s.skipped(rowsFrame, at.Offset+at.Length, at.RowLength)
 	if err != nil {
 		return nil, err
 	}
-	members := make([]Member, 0, at.Events)
+	return readRows(b, at)
+}
+
+func readRows(b []byte, of *group) ([]Member, error) {
+	raw, err := unpack(b, of.RowRaw, maxGroup, nil)
+	if err != nil {
+		return nil, err
+	}
+	members := make([]Member, 0, of.Events)
 	r := rows{rest: raw}
-	for range at.Events {
+	for range of.Events {
 		m, err := r.next()
 		if err != nil {
 			return nil, damaged("%v", err)
 		}
 		members = append(members, m)
 	}
+	if len(r.rest) > 0 {
+		return nil, damaged("there are more rows than events")
+	}
 	return members, nil
 }
 
-func (s *Segment) bytes(offset, length int64) ([]byte, error) {
-	if offset < 0 || length < 0 || offset > s.blob.Size()-length {
-		return nil, damaged("a part of it stands behind its end")
+// skipped reads what a skippable frame holds.
+func (s *Segment) skipped(magic uint32, offset, length int64) ([]byte, error) {
+	b, err := s.bytes(offset, frameHead+length)
+	if err == nil && !isSkippable(b, magic, length) {
+		err = damaged("a frame of it is another than it should be")
 	}
-	b := make([]byte, length)
-	if _, err := s.blob.ReadAt(b, offset); err != nil && !(errors.Is(err, io.EOF) && offset+length == s.blob.Size()) {
-		return nil, err
-	}
-	return b, nil
-}
-
-// unpack reads a frame that must hold raw bytes.
-func (s *Segment) unpack(offset, length, raw, most int64) ([]byte, error) {
-	if raw < 0 || raw > most {
-		return nil, damaged("a part of it has %d bytes, it may have %d", raw, most)
-	}
-	packed, err := s.bytes(offset, length)
 	if err != nil {
 		return nil, err
 	}
-	b, err := decoder().DecodeAll(packed, make([]byte, 0, raw))
-	if err != nil || int64(len(b)) != raw {
-		return nil, damaged("a part of it cannot be unpacked")
+	return b[frameHead:], nil
+}
+
+func (s *Segment) bytes(offset, length int64) ([]byte, error) {
+	if size := s.blob.Size(); offset < 0 || length < 0 || length > size || offset > size-length {
+		return nil, damaged("a part of it stands behind its end")
 	}
-	return b, nil
+	b := make([]byte, length)
+	n, err := s.blob.ReadAt(b, offset)
+	if n == len(b) {
+		return b, nil
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, damaged("it was cut while it was read")
+	}
+	return nil, err
 }

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -14,52 +13,35 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/tillroll/tillroll/pkg/proof"
 )
 
 // Writer writes a segment from its first byte to its last. It holds one group of events in memory, and
-// some fifty bytes for every group before. It is for one goroutine.
+// some hundred bytes for every group before. It is for one goroutine.
 type Writer struct {
 	out     io.Writer
 	sum     hash.Hash
 	at      int64
 	signed  proof.Checkpoint
-	encoder *zstd.Encoder
 	dir     directory
 	streams map[string]*Range
 	tills   map[int]*Terminal
-	lines   bytes.Buffer
+	line    []byte // room for one
+	lines   []byte // of the group
 	rows    []byte
 	last    Member // of the group
 	newest  uint64 // index in the log
 	open    group
 	err     error
-}
 
-// directory is what a reader begins with.
-type directory struct {
-	Manifest Manifest `json:"manifest"`
-	Groups   []group  `json:"groups"`
-}
-
-// group says where some events stand. Their rows follow behind the frame of their lines.
-type group struct {
-	Offset    int64   `json:"offset"`
-	Length    int     `json:"length"`
-	Raw       int     `json:"raw"` // before compression
-	RowLength int     `json:"rowLength"`
-	RowRaw    int     `json:"rowRaw"`
-	Events    int     `json:"events"`
-	Streams   []Range `json:"streams"`
+	groupSize int
 }
 
 // NewWriter begins a segment. Format and version of the header are filled in; its checkpoint must be of
 // the tenant, and every line that is added must prove that it belongs to it.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	h.Format, h.Version = Format, Version
-	h.WrittenAt = h.WrittenAt.UTC()
+	h.WrittenAt = h.WrittenAt.UTC().Round(0) // without the monotonic clock, which no file keeps
 	if err := h.Validate(); err != nil {
 		return nil, err
 	}
@@ -70,15 +52,12 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoder, err := newEncoder()
-	if err != nil {
-		return nil, err
-	}
-	out := &Writer{out: w, sum: sha256.New(), signed: signed, encoder: encoder, streams: map[string]*Range{}, tills: map[int]*Terminal{}}
+	out := &Writer{out: w, sum: sha256.New(), signed: signed, streams: map[string]*Range{}, tills: map[int]*Terminal{}, groupSize: groupSize}
 	out.dir.Manifest.Header = h
 	head, err := json.Marshal(h)
 	if err == nil {
-		out.write(encoder.EncodeAll(append(head, '\n'), nil))
+		out.write(encoder().EncodeAll(append(head, '\n'), nil))
+		out.dir.Head = out.at
 	}
 	return out, cmp.Or(err, out.err)
 }
@@ -95,21 +74,25 @@ func (w *Writer) Add(topic string, l *proof.Line) error {
 	if err != nil {
 		return fmt.Errorf("event %s: %w", l.EventID, err)
 	}
-	before := w.lines.Len()
-	w.lines.Write(append(proof.AppendLine(w.lines.AvailableBuffer(), l), '\n'))
-	if size := w.lines.Len() - before; size > MaxLine {
-		w.lines.Truncate(before)
-		return fmt.Errorf("event %s: its line has %d bytes, one may have %d", l.EventID, size, MaxLine)
+	w.line = append(proof.AppendLine(w.line[:0], l), '\n')
+	if len(w.line) > MaxLine {
+		return fmt.Errorf("event %s: its line has %d bytes, one may have %d", l.EventID, len(w.line), MaxLine)
 	}
-	w.rows = appendRow(w.rows, &w.last, &m)
-	w.last, w.newest = m, m.Index
+	w.put(w.line, &m)
+	return w.err
+}
+
+// put appends a line that is known to fit.
+func (w *Writer) put(line []byte, m *Member) {
+	w.lines = append(w.lines, line...)
+	w.rows = appendRow(w.rows, &w.last, m)
+	w.last, w.newest = *m, m.Index
 	w.open.Events++
-	w.open.Streams = extend(w.open.Streams, &m)
-	w.count(&m)
-	if w.lines.Len() >= groupSize {
+	w.open.Streams = extend(w.open.Streams, m)
+	tally(&w.dir.Manifest, w.streams, w.tills, m)
+	if len(w.lines) >= w.groupSize || w.open.Events == maxGroupEvents {
 		w.flush()
 	}
-	return w.err
 }
 
 func (w *Writer) fits(m *Member) error {
@@ -136,8 +119,6 @@ func extend(ranges []Range, m *Member) []Range {
 	}
 	return append(ranges, Range{m.Stream, m.ChainSeq, m.ChainSeq, 1})
 }
-
-func (w *Writer) count(m *Member) { tally(&w.dir.Manifest, w.streams, w.tills, m) }
 
 // tally counts an event in what a manifest says.
 func tally(of *Manifest, streams map[string]*Range, tills map[int]*Terminal, m *Member) {
@@ -190,15 +171,14 @@ func sumUp(of *Manifest, streams map[string]*Range, tills map[int]*Terminal) {
 }
 
 func (w *Writer) flush() {
-	lines := w.encoder.EncodeAll(w.lines.Bytes(), nil)
-	rows := w.encoder.EncodeAll(w.rows, nil)
-	w.open.Offset, w.open.Length, w.open.Raw = w.at, len(lines), w.lines.Len()
-	w.open.RowLength, w.open.RowRaw = len(rows), len(w.rows)
+	lines := encoder().EncodeAll(w.lines, nil)
+	rows := encoder().EncodeAll(w.rows, nil)
+	w.open.Offset, w.open.Length, w.open.Raw = w.at, int64(len(lines)), int64(len(w.lines))
+	w.open.RowLength, w.open.RowRaw = int64(len(rows)), int64(len(w.rows))
 	w.write(lines)
 	w.write(skippable(rowsFrame, rows))
 	w.dir.Groups = append(w.dir.Groups, w.open)
-	w.open, w.last, w.rows = group{}, Member{}, w.rows[:0]
-	w.lines.Reset()
+	w.open, w.last, w.lines, w.rows = group{}, Member{}, w.lines[:0], w.rows[:0]
 }
 
 func (w *Writer) write(b []byte) {
@@ -225,14 +205,11 @@ func (w *Writer) Close() (Manifest, error) {
 		w.flush()
 	}
 	sumUp(m, w.streams, w.tills)
-	raw, err := json.Marshal(w.dir)
-	if err == nil && len(raw) > MaxDirectory {
-		err = fmt.Errorf("the segment's directory has %d bytes, it may have %d: make two parts of it", len(raw), MaxDirectory)
-	}
+	raw, err := w.dir.append(nil)
 	if err != nil {
 		return Manifest{}, err
 	}
-	packed := w.encoder.EncodeAll(raw, nil)
+	packed := encoder().EncodeAll(raw, nil)
 	trailer := make([]byte, 0, trailerSize)
 	trailer = append(trailer, trailerMark...)
 	for _, n := range []int64{w.at + frameHead, int64(len(packed)), int64(len(raw))} {
