@@ -24,14 +24,14 @@ func (s *Search) byPattern(pattern string) (func(context.Context, string, journa
 		return nil, err
 	}
 	return func(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
-		var all []*journal.Listed
+		cut := journal.CutAfter(&q)
 		read := 0
 		err := s.store.Each(ctx, tenant, q, func(l *journal.Listed) bool {
 			if read++; read > s.limits.Read || ctx.Err() != nil {
 				return false
 			}
 			if matcher.MatchString(norm.NFKC.String(l.JournalText)) {
-				all = append(all, l)
+				cut.Add(*l)
 			}
 			return true
 		})
@@ -43,7 +43,7 @@ func (s *Search) byPattern(pattern string) (func(context.Context, string, journa
 		case read > s.limits.Read:
 			return journal.Page{}, fmt.Errorf("%w: more than %d texts to read for a pattern", ErrTooWide, s.limits.Read)
 		}
-		return cutPage(all, &q)
+		return pageOf(cut)
 	}, nil
 }
 

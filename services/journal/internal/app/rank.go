@@ -29,27 +29,16 @@ func (s *Search) byRelevance(ctx context.Context, tenant string, q journal.Query
 		return journal.Page{}, fmt.Errorf("%w: more than %d hits to put in order", ErrTooWide, s.limits.Read)
 	}
 	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
-	entries := make([]*journal.Listed, len(all))
+	cut := journal.CutAfter(&q)
 	for i := range all {
-		entries[i] = all[i].entry
+		cut.Add(*all[i].entry)
 	}
-	return cutPage(entries, &q)
+	return pageOf(cut)
 }
 
-// cutPage cuts a page out of everything that was found, in order.
-func cutPage(all []*journal.Listed, q *journal.Query) (journal.Page, error) {
-	page := journal.Page{Total: len(all)}
-	if q.After != "" {
-		last := slices.IndexFunc(all, func(l *journal.Listed) bool { return l.EventID == q.After })
-		if last < 0 {
-			return page, ErrNotFound
-		}
-		all = all[last+1:]
+func pageOf(cut *journal.Cut[journal.Listed]) (journal.Page, error) {
+	if !cut.Begun() {
+		return journal.Page{}, ErrNotFound
 	}
-	all = all[min(q.Skip, len(all)):]
-	page.More = len(all) > q.Limit
-	for _, l := range all[:min(q.Limit, len(all))] {
-		page.Items = append(page.Items, *l)
-	}
-	return page, nil
+	return journal.PageOf(cut), nil
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/pkg/sequence"
 )
@@ -95,10 +93,6 @@ type Page struct {
 
 // ExactTotal is up to where totals are counted.
 const ExactTotal = 10_000
-
-// Fold brings a text into the form in which keywords are compared: letters of one case, and
-// full-width and half-width forms of a character the same (ａ = A = a, ｶ = カ).
-func Fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
 
 // Keywords takes a search phrase apart: words are separate keywords, what stands in quotes is one.
 func Keywords(phrase string) []string {

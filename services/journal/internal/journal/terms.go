@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,13 +9,7 @@ import (
 
 // TermRules is the version of the rules by which texts are taken apart. An index that was made by
 // other rules has to be made anew.
-const TermRules = 1
-
-// Term is something that a keyword index is asked for.
-type Term struct {
-	Text   string
-	Prefix bool // every term that begins with Text will do
-}
+const TermRules = 2
 
 // maxTerm is how many bytes of a word are a term. Longer ones are codes that nobody types; what is cut
 // off is compared with the text.
@@ -71,8 +66,9 @@ func runs(folded string, fn func(c class, run string)) {
 }
 
 // Terms takes a text apart for an index, each term once: the words of scripts that have spaces; of the
-// others every two characters that stand side by side, and the last character of each run. So every
-// character is the first of a term, and whoever looks for one alone asks for what begins with it.
+// others every character, and every two that stand side by side. Asking for what begins with a
+// character would spare the single ones, which are a third of the index, and gather anew for every
+// search what is in all of the journal.
 func Terms(text string) []string {
 	seen := make(map[string]struct{}, 128)
 	terms := make([]string, 0, 128)
@@ -87,15 +83,15 @@ func Terms(text string) []string {
 			add(cut(run))
 			return
 		}
-		first, previous := 0, -1
-		for i := range run {
+		previous := -1
+		for i, r := range run {
+			end := i + utf8.RuneLen(r)
+			add(run[i:end])
 			if previous >= 0 {
-				_, size := utf8.DecodeRuneInString(run[i:])
-				add(run[previous : i+size])
+				add(run[previous:end])
 			}
-			first, previous = i, i
+			previous = i
 		}
-		add(run[first:])
 	})
 	return terms
 }
@@ -103,12 +99,10 @@ func Terms(text string) []string {
 // TermsOf gives the terms that every text has which holds the keywords. decided says that every text
 // with these terms also holds the keywords; otherwise the text has to be looked at. No terms: an index
 // is no help.
-func TermsOf(keywords []string) (terms []Term, decided bool) {
+func TermsOf(keywords []string) (terms []string, decided bool) {
 	decided = true
-	seen := map[Term]bool{}
-	add := func(t Term) {
-		if !seen[t] {
-			seen[t] = true
+	add := func(t string) {
+		if !slices.Contains(terms, t) {
 			terms = append(terms, t)
 		}
 	}
@@ -118,11 +112,11 @@ func TermsOf(keywords []string) (terms []Term, decided bool) {
 			n := utf8.RuneCountInString(run)
 			switch {
 			case c == spaced:
-				add(Term{Text: cut(run)})
+				add(cut(run))
 				whole = len(run) == len(k) && len(run) <= maxTerm
 				return
 			case n == 1:
-				add(Term{Text: run, Prefix: true})
+				add(run)
 			default:
 				for i := range run {
 					_, size := utf8.DecodeRuneInString(run[i:])
@@ -130,7 +124,7 @@ func TermsOf(keywords []string) (terms []Term, decided bool) {
 						break
 					}
 					_, next := utf8.DecodeRuneInString(run[i+size:])
-					add(Term{Text: run[i : i+size+next]})
+					add(run[i : i+size+next])
 				}
 			}
 			whole = len(run) == len(k) && n <= 2

@@ -1,12 +1,12 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
@@ -26,7 +26,6 @@ type keywordSearch struct {
 	order   []term
 	where   conditions // all filters
 	terms   bson.D     // what documents of the keyword index must fulfil, the rarest term first; nil: it is no help
-	sorted  bool       // the keyword index gives them by instant
 }
 
 func (s *Store) keywordSearch(ctx context.Context, db *mongo.Database, q *journal.Query) (*keywordSearch, error) {
@@ -39,38 +38,22 @@ func (s *Store) keywordSearch(ctx context.Context, db *mongo.Database, q *journa
 func (k *keywordSearch) choose() error {
 	terms, _ := journal.TermsOf(k.q.Keywords)
 	names := []string{commonTerms}
-	for _, t := range terms {
-		names = append(names, t.Text)
-	}
+	names = append(names, terms...)
 	counts, err := readCounts(k.ctx, k.db, names)
 	if err != nil {
 		return err
 	}
 	common := counts[commonTerms].Terms
-	terms = slices.DeleteFunc(terms, func(t journal.Term) bool {
-		return slices.ContainsFunc(common, func(c string) bool { return c == t.Text || t.Prefix && strings.HasPrefix(c, t.Text) })
-	})
+	terms = slices.DeleteFunc(terms, func(t string) bool { return slices.Contains(common, t) })
 	if len(terms) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(terms, func(a, b journal.Term) int {
-		if a.Prefix != b.Prefix { // what begins so is many terms
-			if b.Prefix {
-				return -1
-			}
-			return 1
-		}
-		return int(counts[a.Text].N - counts[b.Text].N)
-	})
+	slices.SortStableFunc(terms, func(a, b string) int { return cmp.Compare(counts[a].N, counts[b].N) })
 	var all conditions
 	for _, t := range terms {
-		if t.Prefix {
-			all.is("terms", "$regex", "^"+t.Text) // a character of a script without spaces: no metacharacter
-		} else {
-			all.is("terms", "$eq", t.Text)
-		}
+		all.is("terms", "$eq", t)
 	}
-	k.terms, k.sorted = all.document(), !terms[0].Prefix
+	k.terms = all.document()
 	return nil
 }
 
@@ -81,22 +64,24 @@ func (k *keywordSearch) page() (journal.Page, error) {
 		return journal.Page{}, err
 	}
 	if gathered {
-		return k.pageOf(ids)
+		cut := journal.CutAfter(k.q)
+		err := k.visit(ids, k.q.Holding(func(l *journal.Listed) error {
+			cut.Add(*l)
+			return nil
+		}))
+		if err == nil && !cut.Begun() {
+			err = app.ErrNotFound
+		}
+		return journal.PageOf(cut), err
 	}
-	var page journal.Page
-	skip := k.q.Skip
+	cut := journal.NewCut[journal.Listed](k.q, nil)
 	err = k.walk(k.q.After, func(l *journal.Listed) error {
-		switch {
-		case skip > 0:
-			skip--
-		case len(page.Items) < k.q.Limit:
-			page.Items = append(page.Items, *l)
-		default:
-			page.More = true
+		if cut.Add(*l) {
 			return errStop
 		}
 		return nil
 	})
+	page := journal.Page{Items: cut.Items, More: cut.More}
 	if err != nil && !errors.Is(err, errStop) {
 		return page, err
 	}
@@ -148,33 +133,6 @@ func (k *keywordSearch) candidates(limit int) ([]string, error) {
 // termsIndex is the index of the terms; the planner is not to weigh it against anything.
 const termsIndex = "terms_1_generated_at_1_place_1"
 
-// pageOf looks through everything once, which gives the page and the total.
-func (k *keywordSearch) pageOf(where bson.D) (page journal.Page, err error) {
-	skip, begun := k.q.Skip, k.q.After == ""
-	err = k.visit(where, func(l *journal.Listed) error {
-		here := begun
-		begun = begun || l.EventID == k.q.After
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
-			return nil
-		}
-		page.Total++
-		switch {
-		case !here:
-		case skip > 0:
-			skip--
-		case len(page.Items) < k.q.Limit:
-			page.Items = append(page.Items, *l)
-		default:
-			page.More = true
-		}
-		return nil
-	})
-	if err == nil && !begun {
-		err = app.ErrNotFound
-	}
-	return page, err
-}
-
 func (k *keywordSearch) visit(where bson.D, fn func(*journal.Listed) error) error {
 	return each(k.ctx, k.entries, where, options.Find().SetSort(sortOf(k.order)), func(d *journalDocument) error {
 		l, err := d.listed()
@@ -194,16 +152,7 @@ func (k *keywordSearch) each(visit func(*journal.Listed) error) error {
 	if !gathered {
 		return k.walk("", visit)
 	}
-	return k.visit(where, k.holding(visit))
-}
-
-func (k *keywordSearch) holding(visit func(*journal.Listed) error) func(*journal.Listed) error {
-	return func(l *journal.Listed) error {
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
-			return nil
-		}
-		return visit(l)
-	}
+	return k.visit(where, k.q.Holding(visit))
 }
 
 // walk gives the entries by instant and looks at no more than it may.
@@ -215,7 +164,7 @@ func (k *keywordSearch) walk(afterID string, visit func(*journal.Listed) error) 
 			return err
 		}
 	}
-	if k.terms == nil || !k.sorted {
+	if k.terms == nil {
 		return k.walkTexts(behind, visit)
 	}
 	left := k.limits.Examined
@@ -223,7 +172,7 @@ func (k *keywordSearch) walk(afterID string, visit func(*journal.Listed) error) 
 	flush := func() error {
 		ids := part
 		part = nil
-		return k.fetch(ids, k.holding(visit))
+		return k.fetch(ids, k.q.Holding(visit))
 	}
 	where := append(conditions{k.terms}, behind...)
 	if k.q.Generated.From != nil {
@@ -291,7 +240,7 @@ func (k *keywordSearch) walkTexts(behind conditions, visit func(*journal.Listed)
 		if err != nil {
 			return err
 		}
-		return k.holding(visit)(l)
+		return k.q.Holding(visit)(l)
 	})
 }
 

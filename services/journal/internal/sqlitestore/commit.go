@@ -281,7 +281,7 @@ func (b *batch) addEntry(id int64, e *journal.Entry, occurred time.Time) {
 	b.row("journal", id, e.StoreCode, e.TerminalNo, e.TransactionNo, e.TransactionNumber(), e.TransactionType,
 		e.BusinessDate, e.OpenCounter, e.BusinessCounter, e.ReceiptNo, whole, rest, e.Quantity,
 		e.StaffID, e.UserID, e.GenerateDateTime, micros(e.GeneratedAt(occurred)), e.JournalText, e.ReceiptText)
-	b.addWords(id, e.JournalText, micros(e.GeneratedAt(occurred)))
+	b.addWords(id, &indexed{e.StoreCode, e.TerminalNo, e.TransactionType, e.BusinessDate, micros(e.GeneratedAt(occurred)), e.JournalText})
 }
 
 func (b *batch) row(table string, values ...any) { b.rows[table] = append(b.rows[table], values) }
@@ -297,7 +297,8 @@ var inserts = []struct{ table, columns, conflict string }{
 	{"log_direct", "id, store_code, terminal_no, business_date, kind, content", ""},
 	{"journal", "id, store_code, terminal_no, transaction_no, transaction_number, transaction_type, business_date, open_counter, business_counter, receipt_no, amount_whole, amount_micros, quantity, staff_id, user_id, generate_date_time, generated_at, journal_text, receipt_text", ""},
 	{"journal_words", "rowid, terms", ""},
-	{"journal_blocks", "block, last, oldest, newest", "ON CONFLICT DO UPDATE SET last = max(last, excluded.last), oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest)"},
+	{"journal_blocks", "block, last, oldest, newest, first_day, last_day", `ON CONFLICT DO UPDATE SET last = max(last, excluded.last), oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest),
+		first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day)`},
 	{"copies", "kind, code, version, content", "ON CONFLICT DO UPDATE SET version = excluded.version, content = excluded.content WHERE excluded.version >= version"},
 }
 

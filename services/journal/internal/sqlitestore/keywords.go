@@ -8,94 +8,129 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
-// expression is keywords as FTS5 wants them.
+// expression is a search as the keyword index is asked.
 type expression struct {
-	text    string // "": the index is no help
-	decided bool   // what it says needs no second look
-	prefix  bool   // it asks for what begins with something, which FTS5 gathers anew for every statement
+	text    string // as FTS5 wants it; "": the index is no help
+	decided bool   // every text that it gives holds the keywords
+	narrow  bool   // it serves all filters but those of days and instants
+	whole   bool   // it serves all filters
 }
 
-// matching writes keywords as FTS5 wants them. Terms hold no quotes; doubling them all the same keeps
-// the rest of a text from ever being read as a query. What begins with a character is asked for only
-// when nothing else can be.
-func matching(keywords []string) expression {
-	terms, decided := journal.TermsOf(keywords)
-	x := expression{decided: decided}
-	x.prefix = len(terms) > 0 && !slices.ContainsFunc(terms, func(t journal.Term) bool { return !t.Prefix })
+// namedTerms is up to how many terminals and types the keyword index is asked for.
+const namedTerms = 40
+
+// matching writes keywords, and those filters of which the index knows, as FTS5 wants them.
+func matching(q *journal.Query) expression {
+	terms, decided := journal.TermsOf(q.Keywords)
+	if len(terms) == 0 {
+		return expression{}
+	}
+	rest := onlyFilters(q)
 	var parts []string
 	for _, t := range terms {
-		part := `"` + strings.ReplaceAll(t.Text, `"`, `""`) + `"`
-		switch {
-		case t.Prefix && x.prefix:
-			part += " *"
-		case t.Prefix:
-			x.decided = false
-			continue
-		}
-		parts = append(parts, part)
+		parts = append(parts, quoted(t))
 	}
-	x.text = strings.Join(parts, " AND ")
+	if rest.StoreCode != "" {
+		parts, rest.StoreCode = append(parts, quoted(storeTerm(rest.StoreCode))), ""
+	}
+	if n := rest.Terminals.Len(); n > 0 && n <= namedTerms {
+		parts, rest.Terminals = append(parts, anyOf(rest.Terminals.Numbers(namedTerms), terminalTerm)), nil
+	}
+	if n := len(rest.Types); n > 0 && n <= namedTerms {
+		parts, rest.Types = append(parts, anyOf(rest.Types, typeTerm)), nil
+	}
+	x := expression{text: strings.Join(parts, " AND "), decided: decided, whole: unfiltered(&rest)}
+	rest.BusinessDate, rest.Generated = journal.Span[string]{}, journal.Span[time.Time]{}
+	x.narrow = unfiltered(&rest)
 	return x
 }
 
+// quoted terms are never read as operators. Terms hold no quotes; doubling them all the same keeps it so.
+func quoted(term string) string { return `"` + strings.ReplaceAll(term, `"`, `""`) + `"` }
+
+func anyOf[T any](values []T, term func(T) string) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = quoted(term(v))
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
+}
+
 // keywordPage finds a page of a keyword search.
-func (k *seek) keywordPage() (journal.Page, error) {
-	all, err := k.gatherKeyword()
+func (k *seek) keywordPage() (page journal.Page, err error) {
+	all, gathered, err := k.gatherKeyword()
 	if err != nil {
-		return journal.Page{}, err
+		return page, err
 	}
-	if all.statement != "" {
-		return k.pageOf(all)
+	if gathered {
+		var last func(id int64) bool
+		if k.q.After != "" {
+			last = func(id int64) bool { return id == k.last }
+		}
+		cut := journal.NewCut(&k.q, last)
+		for _, id := range all {
+			cut.Add(id)
+		}
+		if !cut.Begun() {
+			return page, app.ErrNotFound
+		}
+		page.More, page.Total = cut.More, cut.Found
+		page.Items, err = k.fetch(cut.Items)
+		return page, err
 	}
-	var page journal.Page
-	skip := k.q.Skip
-	err = k.walkKeyword(func(l *journal.Listed) error {
-		switch {
-		case skip > 0:
-			skip--
-		case len(page.Items) < k.q.Limit:
-			page.Items = append(page.Items, *l)
-		default:
-			page.More = true
+	cut := journal.NewCut[int64](&k.q, nil)
+	err = k.walkKeyword(func(id int64) error {
+		if cut.Add(id) {
 			return errStop
 		}
 		return nil
 	})
-	if err == nil || err == errStop { //nolint:errorlint // it is not wrapped on its way
-		err = k.totalKeyword(&page)
+	if err != nil && err != errStop { //nolint:errorlint // it is not wrapped on its way
+		return page, err
 	}
-	return page, err
+	page.More = cut.More
+	if page.Items, err = k.fetch(cut.Items); err != nil {
+		return page, err
+	}
+	return page, k.totalKeyword(&page)
 }
 
-// gatherKeyword finds a way to all entries that may hold the keywords when there are not too many: by
-// the filters alone, or by the keyword index. It gives no statement when there is none and the entries
-// are to be walked by instant, and fails when that is no way either.
-func (k *seek) gatherKeyword() (list, error) {
-	whole := k.fromStart() // a total needs all of them
+// gatherKeyword gives everything that holds the keywords, in order, when there are not too many texts to
+// read for it: those that the filters leave, or those that the keyword index gives. Otherwise the
+// entries are to be walked by instant, and when they are wanted in another order there is no way.
+func (k *seek) gatherKeyword() (ids []int64, ok bool, err error) {
 	for _, most := range []int{k.limits.Few, k.limits.Read} {
-		r, err := cheapest(k.ctx, k.tx, routes(&k.q), most)
-		if err != nil || r != nil {
-			return whole.gather(r, -1, 0), err
+		r, _, err := cheapest(k.ctx, k.tx, routes(&k.q), most)
+		if err != nil {
+			return nil, false, err
+		}
+		if r != nil {
+			from, _ := r.from()
+			where := r.all(k.where)
+			ids, err := k.hits(from+where.where(), where.args)
+			return ids, true, err
 		}
 		if k.terms.text != "" {
 			n, err := k.candidates(most)
 			if err != nil {
-				return list{}, err
+				return nil, false, err
 			}
 			if n <= most {
-				return k.gatherWords(), nil
+				ids, err := k.hits(` FROM (`+words+`) w CROSS JOIN journal j ON j.id = w.id`+k.where.where(), append([]any{k.terms.text}, k.where.args...))
+				return ids, true, err
 			}
 		}
 		if k.byInstant {
-			return list{}, nil
+			return nil, false, nil
 		}
 	}
-	return list{}, tooWide("texts", k.limits.Read)
+	return nil, false, tooWide("texts", k.limits.Read)
 }
 
 // candidates counts what the keyword index gives, up to one more than limit.
@@ -110,63 +145,103 @@ func (k *seek) candidates(limit int) (int, error) {
 // words gives the ids of what the keyword index knows.
 const words = `SELECT rowid AS id FROM journal_words WHERE journal_words MATCH ?`
 
-// gatherWords sorts what the keyword index gives.
-func (k *seek) gatherWords() list {
-	return list{statement: `SELECT j.id FROM (` + words + `) w CROSS JOIN journal j ON j.id = w.id` + k.where.where() + orderBy(k.order),
-		args: append([]any{k.terms.text}, k.where.args...)}
-}
-
-// pageOf looks through everything once, which gives the page and the total.
-func (k *seek) pageOf(all list) (page journal.Page, err error) {
-	skip, begun := k.q.Skip, k.q.After == ""
-	err = k.visitAll(all, func(l *journal.Listed) error {
-		here := begun
-		begun = begun || l.EventID == k.q.After
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
-			return nil
+// hits gives the ids of those entries that hold the keywords, in order. Each row is read once; from says
+// which.
+func (k *seek) hits(from string, args []any) ([]int64, error) {
+	columns := make([]string, len(k.order))
+	for i, t := range k.order {
+		columns[i] = t.column
+	}
+	var found [][]any
+	err := each(k.ctx, k.tx, func(rows *sql.Rows) error {
+		var text sql.RawBytes
+		values := make([]any, len(k.order))
+		targets := []any{&text}
+		for i := range values {
+			targets = append(targets, &values[i])
 		}
-		page.Total++
-		switch {
-		case !here:
-		case skip > 0:
-			skip--
-		case len(page.Items) < k.q.Limit:
-			page.Items = append(page.Items, *l)
-		default:
-			page.More = true
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		if k.holds(text) {
+			found = append(found, values)
 		}
 		return nil
+	}, `SELECT j.journal_text, `+strings.Join(columns, ", ")+from, args...)
+	slices.SortFunc(found, func(a, b []any) int {
+		for i, t := range k.order {
+			c := compare(a[i], b[i])
+			if t.descending {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return 0
 	})
-	if err == nil && !begun {
-		err = app.ErrNotFound
+	ids := make([]int64, len(found))
+	for i, values := range found {
+		ids[i], _ = values[len(values)-1].(int64) // the last one of every order
 	}
-	return page, err
+	return ids, err
+}
+
+func (k *seek) holds(text []byte) bool { return journal.Holds(string(text), k.q.Keywords) }
+
+// compare orders values as SQLite does. Nothing comes first.
+func compare(a, b any) int {
+	switch a := a.(type) {
+	case int64:
+		if b, ok := b.(int64); ok {
+			return cmp.Compare(a, b)
+		}
+		return 1
+	case string:
+		if b, ok := b.(string); ok {
+			return cmp.Compare(a, b)
+		}
+		return 1
+	}
+	if b == nil {
+		return 0
+	}
+	return -1
 }
 
 // eachKeyword gives all entries that hold the keywords, in order.
 func (k *seek) eachKeyword(visit func(*journal.Listed) error) error {
-	all, err := k.gatherKeyword()
+	ids, gathered, err := k.gatherKeyword()
 	if err != nil {
 		return err
 	}
-	if all.statement == "" {
-		return k.walkKeyword(visit)
+	if gathered {
+		return k.visitFetched(ids, visit)
 	}
-	return k.visitAll(all, func(l *journal.Listed) error {
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
+	flush := func() error {
+		part := ids
+		ids = nil
+		return k.visitFetched(part, visit)
+	}
+	err = k.walkKeyword(func(id int64) error {
+		if ids = append(ids, id); len(ids) < fetchedAtOnce {
 			return nil
 		}
-		return visit(l)
+		return flush()
 	})
+	if err != nil && !errors.Is(err, app.ErrTooWide) {
+		return err
+	}
+	if stopped := flush(); stopped != nil { // what was found may have been enough for who asks
+		return stopped
+	}
+	return err
 }
 
 // walkKeyword gives the entries by instant, from q.After on, and looks at no more than it may.
-func (k *seek) walkKeyword(visit func(*journal.Listed) error) error {
+func (k *seek) walkKeyword(visit func(id int64) error) error {
 	if k.terms.text == "" {
 		return k.walkTexts(visit)
-	}
-	if k.terms.prefix {
-		return k.walkPrefix(visit)
 	}
 	blocks, err := k.blocks()
 	if err != nil {
@@ -183,12 +258,11 @@ func (k *seek) walkKeyword(visit func(*journal.Listed) error) error {
 			settled = w.before(blocks[next].begins(k.order[0].descending))
 		}
 		w.open = w.open[len(settled):]
-		if err := k.visitIDs(settled, func(l *journal.Listed) error {
-			if !journal.Holds(l.JournalText, k.q.Keywords) {
-				return nil
-			}
-			return visit(l)
-		}); err != nil {
+		ids := make([]int64, len(settled))
+		for i, c := range settled {
+			ids[i] = c.id
+		}
+		if err := k.sift(ids, visit); err != nil {
 			return err
 		}
 		if w.left < 0 {
@@ -198,44 +272,47 @@ func (k *seek) walkKeyword(visit func(*journal.Listed) error) error {
 	return nil
 }
 
-// commonPrefix is from how many entries on the texts are read instead: then a page is soon full.
-const commonPrefix = 20_000
-
-// walkPrefix goes about what begins with a character: all of it is put in order, or, when it is in so
-// many entries, one text after the other is read.
-func (k *seek) walkPrefix(visit func(*journal.Listed) error) error {
-	n, err := k.candidates(commonPrefix)
-	if err != nil {
-		return err
-	}
-	if n > commonPrefix {
-		return k.walkTexts(visit)
-	}
-	where := filters(&k.rest)
-	where = where.and(k.behind)
-	all := list{statement: `SELECT j.id FROM (` + words + `) w CROSS JOIN journal j ON j.id = w.id` + where.where() + orderBy(k.order),
-		args: append([]any{k.terms.text}, where.args...)}
-	return k.visitAll(all, func(l *journal.Listed) error {
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
+// sift gives those of the ids whose texts hold the keywords, in their order.
+func (k *seek) sift(ids []int64, visit func(id int64) error) error {
+	for part := range slices.Chunk(ids, min(max(k.q.Limit+1, leastSifted), fetchedAtOnce)) {
+		held := make(map[int64]bool, len(part))
+		err := each(k.ctx, k.tx, func(rows *sql.Rows) error {
+			var id int64
+			var text sql.RawBytes
+			if err := rows.Scan(&id, &text); err != nil {
+				return err
+			}
+			held[id] = k.holds(text)
 			return nil
+		}, `SELECT j.id, j.journal_text FROM journal j WHERE j.id IN (`+marks(len(part))+`)`, anys(part)...)
+		if err != nil {
+			return err
 		}
-		return visit(l)
-	})
+		for _, id := range part {
+			if held[id] {
+				if err := visit(id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
+// leastSifted is how many texts one statement reads at least, if there are so many.
+const leastSifted = 50
+
 // walkTexts reads text after text, for keywords that no index is of help for.
-func (k *seek) walkTexts(visit func(*journal.Listed) error) error {
+func (k *seek) walkTexts(visit func(id int64) error) error {
 	r := inOrder(&k.rest)
 	narrow := *k
 	narrow.limits.Examined = k.limits.Read
 	l := narrow.walk(r, -1, 0)
-	err := k.visitAll(l, func(l *journal.Listed) error {
-		if !journal.Holds(l.JournalText, k.q.Keywords) {
-			return nil
-		}
-		return visit(l)
-	})
+	ids, err := column[int64](k.ctx, k.tx, l.statement, l.args...)
 	if err != nil {
+		return err
+	}
+	if err := k.sift(ids, visit); err != nil {
 		return err
 	}
 	inner, args := narrow.walked(r)
@@ -246,8 +323,17 @@ func (k *seek) walkTexts(visit func(*journal.Listed) error) error {
 	return err
 }
 
-// block is a stretch of ids, and from when to when its entries are.
-type block struct{ no, oldest, newest int64 }
+// block is a stretch of ids, and from when to when, and of which days its entries are.
+type block struct {
+	no, oldest, newest int64
+	firstDay, lastDay  string
+}
+
+// within tells whether all of its entries are of the instants and days that are asked for.
+func (b *block) within(q *journal.Query) bool {
+	return (q.Generated.From == nil || b.oldest >= micros(*q.Generated.From)) && (q.Generated.To == nil || b.newest < micros(*q.Generated.To)) &&
+		(q.BusinessDate.From == nil || b.firstDay >= *q.BusinessDate.From) && (q.BusinessDate.To == nil || b.lastDay <= *q.BusinessDate.To)
+}
 
 // begins is the first instant of the block in the direction of the walk.
 func (b block) begins(descending bool) int64 {
@@ -259,20 +345,26 @@ func (b block) begins(descending bool) int64 {
 
 // blocks lists those in which there may be something, in the direction of the walk.
 func (k *seek) blocks() (blocks []block, err error) {
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	var c conditions
 	if k.rest.Generated.From != nil {
-		from = micros(*k.rest.Generated.From)
+		c.add("newest >= ?", micros(*k.rest.Generated.From))
 	}
 	if k.rest.Generated.To != nil {
-		to = micros(*k.rest.Generated.To)
+		c.add("oldest < ?", micros(*k.rest.Generated.To))
+	}
+	if k.rest.BusinessDate.From != nil {
+		c.add("last_day >= ?", *k.rest.BusinessDate.From)
+	}
+	if k.rest.BusinessDate.To != nil {
+		c.add("first_day <= ?", *k.rest.BusinessDate.To)
 	}
 	descending := k.order[0].descending
 	err = each(k.ctx, k.tx, func(rows *sql.Rows) error {
 		var b block
-		err := rows.Scan(&b.no, &b.oldest, &b.newest)
+		err := rows.Scan(&b.no, &b.oldest, &b.newest, &b.firstDay, &b.lastDay)
 		blocks = append(blocks, b)
 		return err
-	}, `SELECT block, oldest, newest FROM journal_blocks WHERE newest >= ? AND oldest <= ?`, from, to)
+	}, `SELECT block, oldest, newest, first_day, last_day FROM journal_blocks`+c.where(), c.args...)
 	slices.SortFunc(blocks, func(a, b block) int {
 		if descending {
 			return cmp.Or(cmp.Compare(b.newest, a.newest), cmp.Compare(b.no, a.no))
@@ -330,10 +422,6 @@ func (w *walking) read(blocks []block) error {
 // so all that are looked at can be counted.
 func (w *walking) readRange(from, to int64) error {
 	where := w.where.and(w.behind)
-	fulfils := "1"
-	if len(where.parts) > 0 {
-		fulfils = strings.Join(where.parts, " AND ")
-	}
 	args := append(where.args[:len(where.args):len(where.args)], w.terms.text, from, to)
 	return each(w.ctx, w.tx, func(rows *sql.Rows) error {
 		var c candidate
@@ -346,7 +434,7 @@ func (w *walking) readRange(from, to int64) error {
 			w.open = append(w.open, c)
 		}
 		return err
-	}, `SELECT j.generated_at, j.id, coalesce(`+fulfils+`, 0) FROM (`+words+` AND rowid BETWEEN ? AND ?) w CROSS JOIN journal j ON j.id = w.id`, args...)
+	}, `SELECT j.generated_at, j.id, `+w.fulfils(&where)+` FROM (`+words+` AND rowid BETWEEN ? AND ?) w CROSS JOIN journal j ON j.id = w.id`, args...)
 }
 
 // before gives what comes before everything from an instant on.
@@ -363,92 +451,149 @@ func (w *walking) before(instant int64) []candidate {
 	return w.open[:n]
 }
 
-// visitIDs visits candidates in order.
-func (k *seek) visitIDs(candidates []candidate, visit func(*journal.Listed) error) error {
-	for part := range slices.Chunk(candidates, fetchedAtOnce) {
-		ids := make([]int64, len(part))
-		for i, c := range part {
-			ids[i] = c.id
+// What is read for a total. Counting up to ExactTotal by reading would take longer than a search may.
+const (
+	textsCounted = 1000 // texts, when the index does not decide
+	rowsCounted  = 3000 // entries, when it decides but knows nothing of some filter
+)
+
+// totalKeyword counts everything that holds the keywords. What the index decides is counted in it, up to
+// ExactTotal; of more than can be read for the rest the total is a lower bound.
+func (k *seek) totalKeyword(page *journal.Page) error {
+	seen := k.q.Skip + len(page.Items)
+	if page.Ended(&k.q) && k.q.Counting != journal.CountNone {
+		page.Total = seen
+		return nil
+	}
+	c := counting{seek: k, most: journal.ExactTotal, texts: textsCounted, rows: rowsCounted}
+	switch k.q.Counting {
+	case journal.CountNone:
+		return nil
+	case journal.CountUsual:
+	case journal.CountAll:
+		c.most, c.texts, c.rows = math.MaxInt32, math.MaxInt32, math.MaxInt32
+	}
+	var err error
+	switch {
+	case k.terms.text == "":
+		err = k.fromStart().walkTexts(func(int64) error { c.n++; return nil })
+		if c.cut = errors.Is(err, app.ErrTooWide); c.cut {
+			err = nil
 		}
-		if err := k.visitFetched(ids, visit); err != nil {
+	case !k.terms.decided:
+		err = c.byTexts()
+	case k.terms.whole:
+		c.n, err = k.candidates(c.most)
+	default:
+		err = c.byBlocks()
+	}
+	page.Total, page.TotalIsLowerBound = min(c.n, c.most), c.n > c.most || c.cut
+	if page.TotalIsLowerBound && k.q.After == "" {
+		if page.More {
+			seen++
+		}
+		page.Total = max(page.Total, seen)
+	}
+	return err
+}
+
+// counting is a total in the making.
+type counting struct {
+	*seek
+	most, texts, rows int // up to how many are counted, and what may be read for it
+	n                 int
+	cut               bool // not everything was looked at
+}
+
+// byTexts counts by reading.
+func (c *counting) byTexts() error {
+	looked := 0
+	return each(c.ctx, c.tx, func(rows *sql.Rows) error {
+		if looked++; looked > c.texts {
+			c.cut = true
+			return errStop
+		}
+		var fulfils bool
+		var text sql.RawBytes
+		if err := rows.Scan(&fulfils, &text); err != nil {
+			return err
+		}
+		if fulfils && c.holds(text) {
+			c.n++
+		}
+		if c.n > c.most {
+			return errStop
+		}
+		return nil
+	}, `SELECT `+c.fulfils(&c.where)+`, j.journal_text FROM (`+words+`) w CROSS JOIN journal j ON j.id = w.id`, append(c.where.args[:len(c.where.args):len(c.where.args)], c.terms.text)...)
+}
+
+// byBlocks counts in the index what lies in blocks that are wanted as they are, and looks at the entries
+// of the others.
+func (c *counting) byBlocks() error {
+	blocks, err := c.fromStart().blocks()
+	if err != nil {
+		return err
+	}
+	for _, s := range c.stretches(blocks) {
+		if c.n > c.most || c.cut {
+			return nil
+		}
+		if err := c.stretch(s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// textsCounted is how many texts are read for a total. Reading ExactTotal of them would take longer
-// than a search may.
-const textsCounted = 1000
+// stretch is a range of ids. All of it is wanted, or its entries have to be looked at.
+type stretch struct {
+	from, to int64
+	whole    bool
+}
 
-// totalKeyword counts everything that holds the keywords. What the index decides is counted in it, up to
-// ExactTotal; for the rest texts are read, and of more than textsCounted the total is a lower bound.
-func (k *seek) totalKeyword(page *journal.Page) error {
-	most, candidates, texts := journal.ExactTotal, k.limits.Examined, textsCounted
-	switch k.q.Counting {
-	case journal.CountNone:
-		return nil
-	case journal.CountUsual:
-	case journal.CountAll:
-		most, candidates = math.MaxInt32, math.MaxInt32
-		texts = math.MaxInt32
+// mostStretches is how many statements a total may take.
+const mostStretches = 50
+
+func (k *seek) stretches(blocks []block) (all []stretch) {
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(a.no, b.no) })
+	for _, b := range blocks {
+		s := stretch{b.no * blockSize, b.no*blockSize + blockSize - 1, k.terms.narrow && b.within(&k.q)}
+		if n := len(all); n > 0 && all[n-1].whole == s.whole && all[n-1].to+1 == s.from {
+			all[n-1].to = s.to
+			continue
+		}
+		all = append(all, s)
 	}
-	if k.terms.text == "" {
-		n := 0
-		err := k.fromStart().walkTexts(func(*journal.Listed) error { n++; return nil })
-		page.Total, page.TotalIsLowerBound = n, errors.Is(err, app.ErrTooWide)
-		if page.TotalIsLowerBound {
-			err = nil
+	if len(all) > mostStretches {
+		return []stretch{{from: all[0].from, to: all[len(all)-1].to}}
+	}
+	return all
+}
+
+func (c *counting) stretch(s stretch) error {
+	within := words + ` AND rowid BETWEEN ? AND ?`
+	if s.whole {
+		n, err := column[int](c.ctx, c.tx, fmt.Sprintf(`SELECT count(*) FROM (%s LIMIT %d)`, within, c.most+1-c.n), c.terms.text, s.from, s.to)
+		if err == nil {
+			c.n += n[0]
 		}
 		return err
 	}
-	var n, looked int
-	var err error
-	if k.terms.decided {
-		n, looked, err = k.countWords(most, candidates)
-	} else {
-		candidates = min(candidates, texts)
-		n, looked, err = k.countTexts(most, candidates)
-	}
-	page.Total, page.TotalIsLowerBound = min(n, most), n > most || looked > candidates
-	return err
+	return each(c.ctx, c.tx, func(rows *sql.Rows) error {
+		var looked, n int
+		err := rows.Scan(&looked, &n)
+		c.n += n
+		c.cut, c.rows = looked > c.rows, c.rows-looked
+		return err
+	}, fmt.Sprintf(`SELECT count(*), coalesce(sum(fulfils), 0) FROM (SELECT %s AS fulfils FROM (%s LIMIT %d) w CROSS JOIN journal j ON j.id = w.id)`,
+		c.fulfils(&c.where), within, c.rows+1), append(c.where.args[:len(c.where.args):len(c.where.args)], c.terms.text, s.from, s.to)...)
 }
 
-// countWords counts by the index; looked is up to one more than candidates.
-func (k *seek) countWords(most, candidates int) (n, looked int, err error) {
-	inner := fmt.Sprintf(`(%s LIMIT %d) w`, words, candidates+1)
-	if len(k.where.parts) > 0 {
-		inner += ` CROSS JOIN journal j ON j.id = w.id` + k.where.where()
+// fulfils is 1 where conditions hold, else 0.
+func (k *seek) fulfils(c *conditions) string {
+	if len(c.parts) == 0 {
+		return "1"
 	}
-	counted, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)`, inner, most+1), append([]any{k.terms.text}, k.where.args...)...)
-	if err != nil {
-		return 0, 0, err
-	}
-	if counted[0] > most || len(k.where.parts) == 0 {
-		return counted[0], 0, nil
-	}
-	looked, err = k.candidates(candidates)
-	return counted[0], looked, err
-}
-
-// countTexts counts by reading.
-func (k *seek) countTexts(most, candidates int) (n, looked int, err error) {
-	err = each(k.ctx, k.tx, func(rows *sql.Rows) error {
-		var text sql.RawBytes
-		if err := rows.Scan(&text); err != nil {
-			return err
-		}
-		if journal.Holds(string(text), k.q.Keywords) {
-			n++
-		}
-		if n > most {
-			return errStop
-		}
-		return nil
-	}, fmt.Sprintf(`SELECT j.journal_text FROM (%s LIMIT %d) w CROSS JOIN journal j ON j.id = w.id%s`, words, candidates+1, k.where.where()), append([]any{k.terms.text}, k.where.args...)...)
-	if err != nil || n > most {
-		return n, 0, err
-	}
-	looked, err = k.candidates(candidates)
-	return n, looked, err
+	return "coalesce(" + strings.Join(c.parts, " AND ") + ", 0)"
 }

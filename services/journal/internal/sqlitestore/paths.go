@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -105,7 +106,7 @@ func (r *route) all(everything conditions) conditions {
 	return everything
 }
 
-// routes gives every path that serves some filter of q.
+// routes gives the paths that serve some filter of q, without those of which another surely leaves less.
 func routes(q *journal.Query) []*route {
 	var found []*route
 	for _, p := range paths {
@@ -124,8 +125,31 @@ func routes(q *journal.Query) []*route {
 			found = append(found, r)
 		}
 	}
-	everything := &route{path: paths[len(paths)-1], whole: unfiltered(q)}
-	return append(found, everything)
+	if len(found) == 0 {
+		return []*route{{path: paths[len(paths)-1], whole: unfiltered(q)}}
+	}
+	return slices.DeleteFunc(found, func(r *route) bool {
+		return slices.ContainsFunc(found, func(other *route) bool { return other.narrower(r) })
+	})
+}
+
+// narrower tells whether a route leaves no more than another, without a look: it serves all that the
+// other does, and more.
+func (r *route) narrower(than *route) bool {
+	mine, others := filtersOf(&r.served), filtersOf(&than.served)
+	return mine != others && mine&others == others
+}
+
+// filtersOf is a bit for each filter that is given.
+func filtersOf(q *journal.Query) (bits uint) {
+	for i, given := range []bool{
+		q.StoreCode != "", len(q.Terminals) > 0, len(q.Types) > 0, !q.BusinessDate.Open(), !q.ReceiptNo.Open(), !q.TransactionNo.Open(), !q.Generated.Open(),
+	} {
+		if given {
+			bits |= 1 << i
+		}
+	}
+	return bits
 }
 
 func onlyFilters(q *journal.Query) journal.Query {
@@ -139,21 +163,21 @@ func unfiltered(q *journal.Query) bool { return len(filters(q).parts) == 0 }
 // shortRoute is what is looked for first.
 const shortRoute = 1000
 
-// cheapest finds the route that leaves the fewest entries, if one leaves at most so many. It looks for
+// cheapest finds the route that leaves the fewest entries, n, if one leaves at most so many. It looks for
 // a short one first, so that a query which has one does not pay for the others.
-func cheapest(ctx context.Context, tx querier, candidates []*route, most int) (best *route, err error) {
+func cheapest(ctx context.Context, tx querier, candidates []*route, most int) (best *route, n int, err error) {
 	for level := min(most, shortRoute); ; level = min(most, level*10) {
 		for _, r := range candidates {
 			n, err := r.count(ctx, tx, level)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			if n <= level {
-				return r, nil
+				return r, n, nil
 			}
 		}
 		if level >= most {
-			return nil, nil
+			return nil, 0, nil
 		}
 	}
 }

@@ -215,7 +215,7 @@ CREATE TABLE IF NOT EXISTS copies ( -- the newest snapshot of each thing: derive
 // order and add up exactly. Instants are microseconds since 1970 UTC.
 var tenantSchema = schema{
 	kind:  "journal",
-	steps: []string{tenantTables, `-- log_direct, examinations and what else ensure makes: older programs do not know them`, wordsStep},
+	steps: []string{tenantTables, `-- log_direct, examinations and what else ensure makes: older programs do not know them`, wordsStep, daysStep},
 	ensure: tenantTables + `
 CREATE UNIQUE INDEX IF NOT EXISTS event_ids_chain ON event_ids (stream_id, chain_seq);
 CREATE INDEX IF NOT EXISTS log_tran_session ON log_tran (store_code, terminal_no, business_date, open_counter);

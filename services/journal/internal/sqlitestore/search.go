@@ -161,8 +161,8 @@ func orderOf(q *journal.Query) []term {
 }
 
 // after gives the conditions for standing behind one entry, wherever that stands: it costs the same on
-// every page. at is the instant of that entry.
-func after(ctx context.Context, tx querier, order []term, eventID string) (c conditions, at time.Time, err error) {
+// every page. id and at are that entry's.
+func after(ctx context.Context, tx querier, order []term, eventID string) (c conditions, id int64, at time.Time, err error) {
 	columns := make([]string, len(order), len(order)+1)
 	values := make([]any, len(order))
 	targets := make([]any, len(order), len(order)+1)
@@ -177,10 +177,10 @@ func after(ctx context.Context, tx querier, order []term, eventID string) (c con
 		return rows.Scan(targets...)
 	}, `SELECT `+strings.Join(columns, ", ")+` FROM event_ids e CROSS JOIN journal j ON j.id = e.id WHERE e.event_id = ?`, eventID)
 	if err != nil {
-		return c, at, err
+		return c, 0, at, err
 	}
 	if !found {
-		return c, at, app.ErrNotFound
+		return c, 0, at, app.ErrNotFound
 	}
 	var alternatives, equal []string
 	var args, equalArgs []any
@@ -192,7 +192,8 @@ func after(ctx context.Context, tx querier, order []term, eventID string) (c con
 		equal, equalArgs = append(equal[:len(equal):len(equal)], t.column+" IS ?"), append(equalArgs[:len(equalArgs):len(equalArgs)], values[i])
 	}
 	c.add("("+strings.Join(alternatives, " OR ")+")", args...)
-	return c, time.UnixMicro(instant), nil
+	id, _ = values[len(values)-1].(int64) // the last one of every order
+	return c, id, time.UnixMicro(instant), nil
 }
 
 // beyond is the condition for coming after v in this column. Nothing stands before everything, as

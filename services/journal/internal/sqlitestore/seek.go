@@ -53,6 +53,7 @@ type seek struct {
 	// else there is to that. Both in one: an index has one beginning only.
 	rest   journal.Query
 	behind conditions
+	last   int64 // the id of q.After
 }
 
 func (s *Store) seek(ctx context.Context, tenant string, q journal.Query, fn func(k *seek) error) error {
@@ -74,14 +75,14 @@ func (s *Store) seek(ctx context.Context, tenant string, q journal.Query, fn fun
 
 func newSeek(ctx context.Context, tx querier, tenant string, limits app.SearchLimits, q journal.Query) (*seek, error) {
 	k := &seek{ctx: ctx, tx: tx, tenant: tenant, limits: limits, q: q, where: filters(&q), order: orderOf(&q), byInstant: q.ByInstant()}
-	k.terms = matching(q.Keywords)
+	k.terms = matching(&q)
 	k.rest = q
 	if q.After == "" {
 		return k, nil
 	}
 	var err error
 	var at time.Time
-	k.behind, at, err = after(ctx, tx, k.order, q.After)
+	k.behind, k.last, at, err = after(ctx, tx, k.order, q.After)
 	if k.byInstant {
 		k.rest.Generated = onlyBehind(q.Generated, at, k.order[0].descending)
 	}
@@ -131,7 +132,10 @@ func (k *seek) page() (journal.Page, error) {
 	}
 	page.More = len(ids) > k.q.Limit
 	page.Items, err = k.fetch(ids[:min(len(ids), k.q.Limit)])
-	if err == nil {
+	if err != nil || k.q.Counting == journal.CountNone {
+		return page, err
+	}
+	if page.Total = k.q.Skip + len(page.Items); !page.Ended(&k.q) {
 		err = k.total(&page, r)
 	}
 	return page, err
@@ -156,12 +160,8 @@ func (k *seek) list(limit, skip int) (list, *route, error) {
 		return k.gather(inOrder, limit, skip), inOrder, nil
 	}
 	routes := routes(&k.q)
-	r, err := cheapest(k.ctx, k.tx, routes, min(k.limits.Few, k.limits.Examined))
-	if err != nil || r != nil {
-		return k.gather(r, limit, skip), r, err
-	}
 	// A walk to a month long ago goes past everything since: rather sort what the month has.
-	r, err = cheapest(k.ctx, k.tx, routes, min(sortedRather, k.limits.Examined))
+	r, _, err := cheapest(k.ctx, k.tx, routes, min(max(k.limits.Few, sortedRather), k.limits.Examined))
 	if err != nil || r != nil {
 		return k.gather(r, limit, skip), r, err
 	}
@@ -172,7 +172,7 @@ func (k *seek) list(limit, skip int) (list, *route, error) {
 }
 
 func (k *seek) gatherLong(routes []*route, limit, skip int) (list, *route, error) {
-	r, err := cheapest(k.ctx, k.tx, routes, k.limits.Examined)
+	r, _, err := cheapest(k.ctx, k.tx, routes, k.limits.Examined)
 	if err == nil && r == nil {
 		err = tooWide("entries", k.limits.Examined)
 	}
@@ -229,11 +229,7 @@ func (k *seek) exhausted(l list, ids []int64) ([]int64, *route, error) {
 // total counts everything that fulfils the query, wherever the page stands.
 func (k *seek) total(page *journal.Page, r *route) error {
 	most := journal.ExactTotal
-	switch k.q.Counting {
-	case journal.CountNone:
-		return nil
-	case journal.CountUsual:
-	case journal.CountAll:
+	if k.q.Counting == journal.CountAll {
 		most = math.MaxInt32
 	}
 	cut := false

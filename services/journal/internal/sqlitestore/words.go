@@ -13,11 +13,12 @@ import (
 // The keyword index is an FTS5 table without content and without positions: for each term the ids of
 // the entries that have it, about a byte each. The terms are ours (journal.Terms), one word each for
 // FTS5, whose ascii tokenizer leaves alone everything beyond ASCII. The index only proposes: every
-// text is compared.
+// text is compared. Store, terminal and type of an entry are terms, too, a byte each: a keyword that
+// every other store has is not looked for in their entries.
 //
-// journal_blocks says of every stretch of ids from when to when its entries are. Ids grow as entries
-// are stored, which is nearly the order of their instants; with the blocks a search goes through the
-// index by time, wherever it begins, and reads no more of it than its page needs.
+// journal_blocks says of every stretch of ids from when to when, and of which days its entries are. Ids
+// grow as entries are stored, which is nearly the order of their instants; with the blocks a search goes
+// through the index by time, wherever it begins, and reads no more of it than its page needs.
 //
 // Both are derived: they can be made anew from the journal at any time (see index).
 const wordsStep = `
@@ -31,19 +32,60 @@ CREATE TABLE journal_blocks (
 CREATE TABLE journal_words_rules (rules INTEGER NOT NULL); -- by which the terms were made
 `
 
+// daysStep gives the blocks their days. What the index has is made anew, by the rules of its day.
+const daysStep = `
+DROP TABLE IF EXISTS journal_blocks;
+CREATE TABLE journal_blocks (
+	block     INTEGER PRIMARY KEY, -- id / 1024
+	last      INTEGER NOT NULL,    -- the greatest id that is indexed
+	oldest    INTEGER NOT NULL,
+	newest    INTEGER NOT NULL,
+	first_day TEXT NOT NULL,
+	last_day  TEXT NOT NULL
+);
+DELETE FROM journal_words_rules;
+`
+
 // blockSize is how many ids make a block.
 const blockSize = 1024
 
+// wordRules are those by which entries are indexed: ours, and the journal's by which texts are.
+const wordRules = 1000*2 + journal.TermRules
+
+// indexed is what of an entry the keyword index knows.
+type indexed struct {
+	store     string
+	terminal  int
+	kind      journal.Type
+	day       string
+	generated int64
+	text      string
+}
+
+// terms are all terms of an entry, as FTS5 wants them.
+func (e *indexed) terms() string {
+	return strings.Join(append(journal.Terms(e.text), storeTerm(e.store), terminalTerm(uint64(e.terminal)), typeTerm(e.kind)), " ")
+}
+
+// Terms that are of no text: § separates words there. What FTS5 would take for a separator is written
+// in another way.
+func storeTerm(code string) string  { return "§s" + strings.ReplaceAll(code, "_", "§") }
+func terminalTerm(no uint64) string { return fmt.Sprintf("§t%d", no) }
+func typeTerm(kind journal.Type) string {
+	return strings.ReplaceAll(fmt.Sprintf("§y%d", kind), "-", "§")
+}
+
 // addWords indexes one entry.
-func (b *batch) addWords(id int64, text string, generated int64) {
-	b.row("journal_words", id, strings.Join(journal.Terms(text), " "))
+func (b *batch) addWords(id int64, e *indexed) {
+	b.row("journal_words", id, e.terms())
 	blocks := b.rows["journal_blocks"]
 	if n := len(blocks); n > 0 && blocks[n-1][0] == id/blockSize {
 		block := blocks[n-1]
-		block[1], block[2], block[3] = id, min(block[2].(int64), generated), max(block[3].(int64), generated)
+		block[1], block[2], block[3] = id, min(block[2].(int64), e.generated), max(block[3].(int64), e.generated)
+		block[4], block[5] = min(block[4].(string), e.day), max(block[5].(string), e.day)
 		return
 	}
-	b.row("journal_blocks", id/blockSize, id, generated, generated)
+	b.row("journal_blocks", id/blockSize, id, e.generated, e.generated, e.day, e.day)
 }
 
 func openTenant(ctx context.Context, path string, create bool) (*database, error) {
@@ -70,7 +112,7 @@ func (d *database) index(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(rules) != 1 || rules[0] != journal.TermRules {
+	if len(rules) != 1 || rules[0] != wordRules {
 		if err := d.write(ctx, forgetWords); err != nil {
 			return err
 		}
@@ -109,7 +151,7 @@ func (d *database) mendWords(ctx context.Context) error {
 			`DROP TABLE IF EXISTS journal_words`,
 			`DROP TABLE IF EXISTS journal_words_config`, `DROP TABLE IF EXISTS journal_words_data`, `DROP TABLE IF EXISTS journal_words_idx`,
 			`DROP TABLE IF EXISTS journal_blocks`, `DROP TABLE IF EXISTS journal_words_rules`,
-			wordsStep,
+			wordsStep, daysStep,
 		} {
 			if _, err := tx.ExecContext(context.WithoutCancel(ctx), statement); err != nil {
 				return err
@@ -122,7 +164,7 @@ func (d *database) mendWords(ctx context.Context) error {
 func forgetWords(tx *sql.Tx) error {
 	for _, statement := range []string{
 		`INSERT INTO journal_words (journal_words) VALUES ('delete-all')`, `DELETE FROM journal_blocks`, `DELETE FROM journal_words_rules`,
-		fmt.Sprintf(`INSERT INTO journal_words_rules VALUES (%d)`, journal.TermRules),
+		fmt.Sprintf(`INSERT INTO journal_words_rules VALUES (%d)`, wordRules),
 	} {
 		if _, err := tx.Exec(statement); err != nil {
 			return err
@@ -135,12 +177,11 @@ func forgetWords(tx *sql.Tx) error {
 func (b *batch) indexMore(after int64) (last int64, err error) {
 	last = after
 	err = each(b.ctx, b.tx, func(rows *sql.Rows) error {
-		var text string
-		var generated int64
-		err := rows.Scan(&last, &text, &generated)
-		b.addWords(last, text, generated)
+		var e indexed
+		err := rows.Scan(&last, &e.store, &e.terminal, &e.kind, &e.day, &e.generated, &e.text)
+		b.addWords(last, &e)
 		return err
-	}, `SELECT id, journal_text, generated_at FROM journal WHERE id > ? ORDER BY id LIMIT ?`, after, indexedAtOnce)
+	}, `SELECT id, store_code, terminal_no, transaction_type, business_date, generated_at, journal_text FROM journal WHERE id > ? ORDER BY id LIMIT ?`, after, indexedAtOnce)
 	for _, in := range inserts {
 		if err == nil {
 			err = b.insert(in.table, in.columns, in.conflict)

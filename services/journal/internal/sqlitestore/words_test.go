@@ -22,7 +22,7 @@ func TestTheKeywordIndexOfAnOldDatabaseIsMadeWhenItIsOpened(t *testing.T) {
 		"before there was one": {"DROP TABLE journal_words", "DROP TABLE journal_blocks", "DROP TABLE journal_words_rules", "UPDATE schema_version SET version = 2"},
 		"by other rules":       {"UPDATE journal_words_rules SET rules = 0"},
 		"left in the middle": {"INSERT INTO journal_words (journal_words) VALUES ('delete-all')", "DELETE FROM journal_blocks", "DELETE FROM journal_words_rules",
-			fmt.Sprintf("INSERT INTO journal_words_rules VALUES (%d)", journal.TermRules)},
+			fmt.Sprintf("INSERT INTO journal_words_rules VALUES (%d)", wordRules)},
 		"as it should be": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
