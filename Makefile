@@ -67,7 +67,7 @@ test-stack: build ## black-box tests of the whole stack (test/)
 test-mongo: build ## the stack tests with the journal in MongoDB: MONGODB_URI, mongod, Docker or the stand-in
 	@TILLROLL_TEST_MONGODB=$${TILLROLL_TEST_MONGODB:-find} .ci/test-stack
 
-tamper: ## change database files of the journal in 24 ways, a thousand times each, and find every change: a quarter of an hour
+tamper: ## change database files of the journal in 26 ways, a thousand times each, and find every change: a quarter of an hour
 	@cd services/journal && GOWORK=off CGO_ENABLED=0 TAMPER=1000 go test -count=1 -timeout 2h -v -run TestWhateverIsDoneToTheFileIsFound ./internal/sqlitestore | grep -v '^=== '
 
 load: build ## measure sales on a stack of its own: TILLS=4 SALES=50

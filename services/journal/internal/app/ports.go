@@ -121,7 +121,8 @@ type Reader interface {
 }
 
 // Walker is called with every stream of a tenant, after it with each of its links in the order of
-// their places, and at last with everything stored that no link covers.
+// their places, and at last with everything stored that no link covers. A link is Link's until it returns:
+// whoever keeps one keeps a copy.
 type Walker struct {
 	Stream func(journal.StreamState) error
 	Link   func(*journal.Stored) error

@@ -66,12 +66,16 @@ func (e *Entry) Hash() (Hash, error) {
 
 // Form is the canonical JSON of the entry's fields, in the order of their names.
 func (e *Entry) Form() ([]byte, error) {
+	return e.AppendForm(make([]byte, 0, 512+len(e.JournalText)))
+}
+
+// AppendForm appends the Form to b.
+func (e *Entry) AppendForm(b []byte) ([]byte, error) {
 	for _, text := range []*string{&e.BusinessDate, &e.GenerateDateTime, &e.JournalText, e.ReceiptText, e.StaffID, &e.StoreCode, &e.TenantID, e.TransactionNo, e.UserID} {
 		if text != nil && !utf8.ValidString(*text) {
-			return nil, errors.New("entry: not valid UTF-8")
+			return b, errors.New("entry: not valid UTF-8")
 		}
 	}
-	b := make([]byte, 0, 512+len(e.JournalText))
 	b = append(append(b, `{"amount":`...), e.Amount.String()...)
 	b = appendInt(append(b, `,"business_counter":`...), e.BusinessCounter)
 	b = canonical.AppendString(append(b, `,"business_date":`...), e.BusinessDate)

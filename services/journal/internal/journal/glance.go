@@ -8,60 +8,72 @@ import (
 	"github.com/tillroll/tillroll/pkg/money"
 )
 
-// read reads a stored event as far as its entry and its place need it. Verifying a tenant reads every
-// event that it ever had: so what is canonical is only looked through for the few members that an entry
-// is made of (glance), and whatever is unusual about a text has it read as a whole. That the rest of an
-// event is what it was, its hash tells.
-func read(form []byte, empty func() event.Event) (event.Event, error) {
-	e := empty()
-	if glance(e, form) {
+// glanceRoom is where one event after the other is read: an event in it is gone with the next one.
+type glanceRoom struct {
+	transaction event.TranLog
+	cash        event.CashLog
+	openClose   event.OpenCloseLog
+	business    event.Business
+	snapshot    event.Snapshot
+	staff, user event.Person
+}
+
+// read reads a stored event as far as its entry and its place need it, until the next one is read.
+// Verifying a tenant reads every event that it ever had: so what is canonical is only looked through for
+// the few members that an entry is made of, and whatever is unusual about a text has it read as a whole.
+// That the rest of an event is what it was, its hash tells.
+func (c *StreamCheck) read(s *Stored) (event.Event, error) {
+	if e := c.room.glance(s.Topic, s.Content); e != nil {
 		return e, nil
 	}
-	e = empty()
-	return e, json.Unmarshal(form, e)
+	makeEvent, _ := stored(s.Topic)
+	e := makeEvent()
+	return e, json.Unmarshal(s.Content, e)
 }
 
-// glance reads those members of an event that its entry is made of, and its envelope. It gives false
-// when it is not sure to read what encoding/json would.
-func glance(e event.Event, form []byte) bool {
-	member := func(*canonical.Object) bool { return false }
-	switch e := e.(type) {
-	case *event.TranLog:
-		member = func(m *canonical.Object) bool { return ofTransaction(e, m) }
-	case *event.CashLog:
-		member = func(m *canonical.Object) bool { return ofCash(e, m) }
-	case *event.OpenCloseLog:
-		member = func(m *canonical.Object) bool { return ofOpenClose(e, m) }
-	case *event.Business:
-		member = ofBusiness
-	case *event.Snapshot:
-		member = ofSnapshot
-	case *Direct:
-		return false // they are few
+// glance reads those members of an event that its entry is made of, and its envelope. It gives nil when
+// it is not sure to read what encoding/json would, and for topics on which few events come.
+func (r *glanceRoom) glance(topic string, form []byte) event.Event {
+	var e event.Event
+	var member func(m *canonical.Object) bool
+	switch topic {
+	case event.TopicTranLog:
+		r.transaction, e, member = event.TranLog{}, &r.transaction, r.ofTransaction
+	case event.TopicCashLog:
+		r.cash, e, member = event.CashLog{}, &r.cash, r.ofCash
+	case event.TopicOpenCloseLog:
+		r.openClose, e, member = event.OpenCloseLog{}, &r.openClose, r.ofOpenClose
+	case event.TopicEvents:
+		r.business, e, member = event.Business{}, &r.business, ofBusiness
+	case event.TopicTerminal:
+		r.snapshot, e, member = event.Snapshot{}, &r.snapshot, ofSnapshot
+	default:
+		return nil
 	}
 	h := e.Head()
-	return each(form, func(m *canonical.Object) bool { return details[string(m.Name)] || member(m) || ofEnvelope(h, m) })
-}
-
-// details are members that no entry is made of and no place depends on, and most of what an event says:
-// a glance does not even tell what they are.
-var details = map[string]bool{
-	"line_items": true, "payments": true, "taxes": true, "subtotal_discounts": true, "origin": true, "additional_info": true,
-	"payload": true, "tenant": true, "store": true, "terminal": true, "terminal_info": true, "is_provisional": true,
-	"cart_transaction_count": true, "cart_transaction_last_no": true, "cash_in_out_count": true,
-	"initial_amount": true, "expected_cash": true, "counted_cash": true, "over_short": true,
-	"total_amount": true, "tax_amount": true, "change_amount": true, "total_discount_amount": true,
-}
-
-// each calls member with the members of an object until it gives false.
-func each(form []byte, member func(m *canonical.Object) bool) bool {
 	m := canonical.Members(form)
 	for m.Next() {
-		if !member(&m) {
-			return false
+		if !member(&m) && !ofEnvelope(h, &m) && !isDetail(m.Name) {
+			return nil
 		}
 	}
-	return m.Whole()
+	if !m.Whole() {
+		return nil
+	}
+	return e
+}
+
+// isDetail tells of members that no entry is made of and no place depends on, and that are most of what
+// an event says: a glance does not even tell what they are.
+func isDetail(name []byte) bool {
+	switch string(name) {
+	case "line_items", "payments", "taxes", "subtotal_discounts", "origin", "additional_info", "payload", "tenant", "store", "terminal",
+		"terminal_info", "is_provisional", "cart_transaction_count", "cart_transaction_last_no", "cash_in_out_count",
+		"initial_amount", "expected_cash", "counted_cash", "over_short",
+		"total_amount", "tax_amount", "change_amount", "total_discount_amount":
+		return true
+	}
+	return false
 }
 
 func ofEnvelope(h *event.Envelope, m *canonical.Object) bool {
@@ -88,7 +100,8 @@ func ofEnvelope(h *event.Envelope, m *canonical.Object) bool {
 	return false
 }
 
-func ofTransaction(l *event.TranLog, m *canonical.Object) bool {
+func (r *glanceRoom) ofTransaction(m *canonical.Object) bool {
+	l := &r.transaction
 	switch string(m.Name) {
 	case "transaction_no":
 		return whole(&l.TransactionNo, m)
@@ -105,11 +118,13 @@ func ofTransaction(l *event.TranLog, m *canonical.Object) bool {
 	case "generate_date_time":
 		return text(&l.GenerateDateTime, m)
 	case "user":
-		return person(&l.User, m)
+		l.User = &r.user
+		return person(l.User, m.Value)
 	case "staff":
-		return person(&l.Staff, m)
+		l.Staff = &r.staff
+		return person(l.Staff, m.Value)
 	case "sales":
-		return each(m.Value, func(m *canonical.Object) bool { return ofSales(&l.Sales, m) })
+		return ofSales(&l.Sales, m.Value)
 	case "receipt_text":
 		return text(&l.ReceiptText, m)
 	case "journal_text":
@@ -120,22 +135,32 @@ func ofTransaction(l *event.TranLog, m *canonical.Object) bool {
 	return false
 }
 
-func ofSales(s *event.Sales, m *canonical.Object) bool {
-	switch string(m.Name) {
-	case "total_amount_with_tax":
-		return amount(&s.TotalAmountWithTax, m)
-	case "total_quantity":
-		return whole(&s.TotalQuantity, m)
-	case "is_cancelled":
-		s.IsCancelled = string(m.Value) == "true"
-		return s.IsCancelled || string(m.Value) == "false"
-	case "reference_date_time":
-		return isText(m)
+func ofSales(s *event.Sales, form []byte) bool {
+	m := canonical.Members(form)
+	for m.Next() {
+		ok := false
+		switch string(m.Name) {
+		case "total_amount_with_tax":
+			ok = amount(&s.TotalAmountWithTax, &m)
+		case "total_quantity":
+			ok = whole(&s.TotalQuantity, &m)
+		case "is_cancelled":
+			s.IsCancelled = string(m.Value) == "true"
+			ok = s.IsCancelled || string(m.Value) == "false"
+		case "reference_date_time":
+			ok = isText(&m)
+		default:
+			ok = isDetail(m.Name)
+		}
+		if !ok {
+			return false
+		}
 	}
-	return details[string(m.Name)]
+	return m.Whole()
 }
 
-func ofCash(l *event.CashLog, m *canonical.Object) bool {
+func (r *glanceRoom) ofCash(m *canonical.Object) bool {
+	l := &r.cash
 	switch string(m.Name) {
 	case "staff_id":
 		return text(&l.StaffID, m)
@@ -159,7 +184,8 @@ func ofCash(l *event.CashLog, m *canonical.Object) bool {
 	return false
 }
 
-func ofOpenClose(l *event.OpenCloseLog, m *canonical.Object) bool {
+func (r *glanceRoom) ofOpenClose(m *canonical.Object) bool {
+	l := &r.openClose
 	switch string(m.Name) {
 	case "staff_id":
 		return text(&l.StaffID, m)
@@ -204,18 +230,15 @@ func ofSnapshot(m *canonical.Object) bool {
 	return false
 }
 
-func person(to **event.Person, m *canonical.Object) bool {
-	p := &event.Person{}
-	*to = p
-	return each(m.Value, func(m *canonical.Object) bool {
-		switch string(m.Name) {
-		case "id":
-			return text(&p.ID, m)
-		case "name":
-			return isText(m)
+func person(p *event.Person, form []byte) bool {
+	*p = event.Person{}
+	m := canonical.Members(form)
+	for m.Next() {
+		if string(m.Name) == "id" && !text(&p.ID, &m) || string(m.Name) == "name" && !isText(&m) || string(m.Name) != "id" && string(m.Name) != "name" {
+			return false
 		}
-		return false
-	})
+	}
+	return m.Whole()
 }
 
 func text(to *string, m *canonical.Object) (ok bool) {

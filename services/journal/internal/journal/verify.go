@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/sequence"
 )
 
@@ -62,6 +63,9 @@ type StreamCheck struct {
 	report StreamReport
 	last   Head
 	seen   map[string]*SequenceReport
+	room   glanceRoom
+	form   []byte // where entries are written
+	id     string // of the stream
 }
 
 // CheckStream begins to check the chain that ends at the state's head.
@@ -123,15 +127,14 @@ func (c *StreamCheck) examine(s *Stored) string {
 
 // examineEntry holds the entry, and what is indexed beside it, against the event that made it.
 func (c *StreamCheck) examineEntry(s *Stored) string {
-	makeEvent, ok := stored(s.Topic)
-	if !ok {
+	if _, ok := stored(s.Topic); !ok {
 		return fmt.Sprintf("its topic %q is unknown", s.Topic)
 	}
-	e, err := read(s.Content, makeEvent)
+	e, err := c.read(s)
 	if err != nil {
 		return "the event cannot be read: " + err.Error()
 	}
-	if h := e.Head(); h.EventID != s.EventID || h.Producer != s.Producer || h.Sequence != s.Sequence || h.Stream().ID() != s.Stream {
+	if h := e.Head(); h.EventID != s.EventID || h.Producer != s.Producer || h.Sequence != s.Sequence || c.streamID(h.Stream()) != s.Stream {
 		return "it is filed under another id, stream or sequence than the event carries"
 	}
 	want := EntryOf(e)
@@ -141,13 +144,25 @@ func (c *StreamCheck) examineEntry(s *Stored) string {
 		}
 		return ""
 	}
-	if hash, err := s.Entry.Hash(); err != nil || hash != s.EntryHash {
+	form, err := s.Entry.AppendForm(c.form[:0])
+	if c.form = form; err != nil || HashOf(form) != s.EntryHash {
 		return "the journal entry was changed"
 	}
 	if !s.Entry.same(want) {
 		return "the journal entry does not follow from its event"
 	}
 	return examineIndexed(s, e.Head())
+}
+
+// streamID is the id of a stream, which is nearly always the one that is checked.
+func (c *StreamCheck) streamID(s identity.Stream) string {
+	if s != c.report.Stream {
+		return s.ID()
+	}
+	if c.id == "" {
+		c.id = s.ID()
+	}
+	return c.id
 }
 
 func examineIndexed(s *Stored, h *event.Envelope) string {

@@ -229,21 +229,22 @@ func (s *Store) EachLeaf(ctx context.Context, tenant string, begin, end uint64, 
 		return err
 	}
 	return each(ctx, db.reader, func(rows *sql.Rows) error {
-		var l proof.Leaf
-		var stream int64
-		var hash, stored sql.RawBytes
-		if err := rows.Scan(&l.Index, &stream, &l.Seq, &hash, &stored); err != nil {
+		var value sql.RawBytes
+		if err := rows.Scan(&value); err != nil {
 			return err
 		}
+		var l proof.Leaf
+		var stream int64
 		var link proof.Hash
-		copy(l.Link[:], hash)
-		copy(link[:], stored)
+		if !unpackLeaf(value, &l, &stream, &link) {
+			l.Link = proof.Hash{} // a hash of another length is as wrong as another one
+		}
 		l.Stream = streams[stream]
 		return app.Visited(visit(l, link))
 	}, eachLeaf, begin, end)
 }
 
-const eachLeaf = `SELECT l.idx, l.stream_id, l.chain_seq, l.hash, e.hash FROM merkle_leaves l
+var eachLeaf = `SELECT ` + packedLeaf + ` FROM merkle_leaves l
 	LEFT JOIN event_ids e ON e.id = l.id AND e.stream_id = l.stream_id AND e.chain_seq = l.chain_seq
 	WHERE l.idx >= ? AND l.idx < ? ORDER BY l.idx`
 

@@ -167,6 +167,13 @@ var attacks = []attack{
 	{"made to be found elsewhere", at(`UPDATE journal SET generated_at = generated_at + 1 WHERE id = ?`)},
 	{"moved to another store", at(`UPDATE journal SET store_code = 's9' WHERE id = ?`)},
 	{"filed under another id", at(`UPDATE event_ids SET event_id = 'x' WHERE id = ?`)},
+	{"a text with a byte 0 put in", at(`UPDATE journal SET journal_text = journal_text || x'00' || 'x' WHERE id = ?`)},
+	{"a byte moved from one hash to the next", func(a *attacker) int {
+		i := a.one()
+		a.do(`PRAGMA ignore_check_constraints = ON`)
+		a.do(`UPDATE event_ids SET prev_hash = prev_hash || substr(content_hash, 1, 1), content_hash = substr(content_hash, 2) WHERE id = ?`, i+1)
+		return i
+	}},
 	{"an entry deleted", at(`DELETE FROM journal WHERE id = ?`)},
 	{"a log row deleted", at(`DELETE FROM log_tran WHERE id = ?`)},
 	{"an event deleted", func(a *attacker) int {

@@ -308,7 +308,7 @@ func TestReadsByKeyWalkIndexes(t *testing.T) {
 		query string
 	}{
 		{tenant, `SELECT event_id, content_hash FROM event_ids WHERE event_id IN (?, ?)`},
-		{tenant, links},
+		{tenant, walked},
 		{tenant, `SELECT content FROM log_event WHERE correlation_id = ? ORDER BY occurred_at, id`},
 		{tenant, `SELECT l.content FROM log_tran l CROSS JOIN event_ids e ON e.id = l.id WHERE l.store_code = ? AND l.terminal_no = ? AND l.business_date = ? AND l.open_counter = ?`},
 		{tenant, `SELECT stream_id FROM chain_heads WHERE stream = ?`},

@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
-// links reads a chain with everything that belongs to each link. An event's content lies in the log
-// of its topic, whichever that is.
-const links = `SELECT ` + linkColumns + `
-FROM event_ids e` + linkJoins + `
-WHERE e.stream_id = ? ORDER BY e.chain_seq`
-
+// linkColumns are everything that belongs to a link. An event's content lies in the log of its topic,
+// whichever that is.
 const linkColumns = `e.chain_version, e.prev_hash, e.chain_seq, e.event_id, e.content_hash, e.entry_hash, e.hash,
 	e.topic, e.producer, e.sequence,
 	coalesce(t.content, v.content, c.content, o.content, s.content, d.content, ''),
@@ -43,27 +40,17 @@ func (s *Store) Walk(ctx context.Context, tenant string, w app.Walker) error {
 		if err != nil {
 			return err
 		}
+		c := &chainWalk{ctx: ctx, tx: tx, tenant: tenant, w: w, seen: map[string]int{}}
 		for i, state := range states {
 			if err := app.Visited(w.Stream(state)); err != nil {
 				return err
 			}
-			if err := walkChain(ctx, tx, tenant, state, ids[i], w); err != nil {
+			if err := c.chain(state.Stream.ID(), ids[i]); err != nil {
 				return err
 			}
 		}
-		return strays(ctx, tx, w)
+		return c.strays()
 	})
-}
-
-func walkChain(ctx context.Context, tx *sql.Tx, tenant string, state journal.StreamState, id int64, w app.Walker) error {
-	return each(ctx, tx, func(rows *sql.Rows) error {
-		stored, err := scanStored(rows, tenant)
-		if err != nil {
-			return err
-		}
-		stored.Stream = state.Stream.ID()
-		return app.Visited(w.Link(stored))
-	}, links, id)
 }
 
 // scanStored reads a row of linkColumns, behind columns that go where before says.
@@ -95,27 +82,28 @@ func scanStored(rows *sql.Rows, tenant string, before ...any) (*journal.Stored, 
 	return s, app.Damaged(err)
 }
 
-// strays finds what no link covers: rows that somebody put in, and events whose stream is gone.
-func strays(ctx context.Context, tx *sql.Tx, w app.Walker) error {
-	covers := map[string]string{
-		"event_ids": "chain_heads h WHERE h.stream_id = t.stream_id",
-		"journal":   "event_ids e WHERE e.id = t.id",
-		"log_tran":  "event_ids e WHERE e.id = t.id AND e.topic = 'topic-tranlog'", "log_cash_in_out": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-cashlog'",
-		"log_open_close": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-opencloselog'", "log_event": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-events'",
-		"log_snapshot": "event_ids e WHERE e.id = t.id AND e.topic = 'topic-terminal'",
-		"log_direct":   "event_ids e WHERE e.id = t.id AND e.topic = 'direct'",
+// logOf is the log of each topic.
+var logOf = map[string]string{
+	event.TopicTranLog: "log_tran", event.TopicCashLog: "log_cash_in_out", event.TopicOpenCloseLog: "log_open_close",
+	event.TopicEvents: "log_event", event.TopicTerminal: "log_snapshot", journal.TopicDirect: "log_direct",
+}
+
+// strays finds what of a table no link covers: rows that somebody put in, and events whose stream is gone.
+func strays(ctx context.Context, tx *sql.Tx, table string, w app.Walker) error {
+	cover := "event_ids e WHERE e.id = t.id"
+	if table == "event_ids" {
+		cover = "chain_heads h WHERE h.stream_id = t.stream_id"
 	}
-	for _, table := range immutable {
-		err := each(ctx, tx, func(rows *sql.Rows) error {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			return app.Visited(w.Stray(table, id))
-		}, fmt.Sprintf(`SELECT t.id FROM %s t WHERE NOT EXISTS (SELECT 1 FROM %s) LIMIT 100`, table, covers[table]))
-		if err != nil {
-			return err
+	for topic, log := range logOf {
+		if log == table {
+			cover += " AND e.topic = '" + topic + "'"
 		}
 	}
-	return nil
+	return each(ctx, tx, func(rows *sql.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		return app.Visited(w.Stray(table, id))
+	}, fmt.Sprintf(`SELECT t.id FROM %s t WHERE NOT EXISTS (SELECT 1 FROM %s) LIMIT 100`, table, cover))
 }
