@@ -15,7 +15,8 @@ import (
 var ErrNotExist = fs.ErrNotExist
 
 // Blobs is where segments are kept. Every implementation passes archivetest.Run. All of it is safe for
-// concurrent use.
+// concurrent use. A name or prefix that CheckName or CheckPrefix does not let pass fails everything
+// with fs.ErrInvalid.
 type Blobs interface {
 	// Put keeps what r gives under name, all of it or nothing: when it fails, whatever had the name before
 	// is still there. A blob that has the name is replaced. When it returns nil the blob outlives a
@@ -92,6 +93,9 @@ func (m *Memory) Delete(_ context.Context, name string) error {
 
 // List implements Blobs.
 func (m *Memory) List(ctx context.Context, prefix string, visit func(string) error) error {
+	if err := CheckPrefix(prefix); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	names := slices.Sorted(maps.Keys(m.blobs))
 	m.mu.Unlock()

@@ -36,6 +36,13 @@ func (h *Header) Validate() error {
 		return fmt.Errorf("the segment has version %d, this program reads up to %d: use a newer one", h.Version, Version)
 	case h.Version < 1:
 		return fmt.Errorf("the segment's version is missing")
+	}
+	return h.place()
+}
+
+// place explains why there can be no segment of such a store, day and part, or returns nil.
+func (h *Header) place() error {
+	switch {
 	case !identity.ValidCode(h.TenantID):
 		return fmt.Errorf("tenant %.40q does not match %s", h.TenantID, identity.CodePattern)
 	case !identity.ValidCode(h.StoreCode):
@@ -87,9 +94,10 @@ type Terminal struct {
 }
 
 // Name under which the segment is kept: t/TENANT/STORE/2026-01-31.1.seg. The same segment always has
-// the same name, and a name never leads out of its folder: a manifest that does not validate has none.
+// the same name, and a name never leads out of its folder: what cannot be a tenant, a store, a date or a
+// part has none.
 func (h Header) Name() string {
-	if h.Validate() != nil {
+	if h.place() != nil {
 		return ""
 	}
 	d := h.BusinessDate

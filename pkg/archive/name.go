@@ -37,3 +37,14 @@ func ValidPart(s string) bool {
 }
 
 func alphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+// CheckPrefix explains what is wrong with the beginning of names, or returns nil. "" begins all of them.
+func CheckPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if err := CheckName(strings.TrimSuffix(prefix, "/")); err != nil {
+		return fmt.Errorf("a prefix: %w", err)
+	}
+	return nil
+}
