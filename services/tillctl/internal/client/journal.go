@@ -38,6 +38,7 @@ type SearchQuery struct {
 	Store   string // "": all stores
 	Filters url.Values
 	Sort    string
+	Cursor  string // where the page before ended; "": at the beginning
 	Skip    int
 	Limit   int
 }
@@ -46,19 +47,39 @@ type SearchQuery struct {
 const largestPage = 100
 
 // Search gives the entries that fulfil q, asking for page after page. A limit of 0 is all of them.
-func (j Journals) Search(ctx context.Context, tenant string, q SearchQuery) (List[Entry], error) {
+func (j Journals) Search(ctx context.Context, tenant string, q SearchQuery) (all List[Entry], err error) {
+	err = j.Pages(ctx, tenant, q, func(page List[Entry]) error {
+		items := append(all.Items, page.Items...)
+		if all.Items == nil { // the first page says how many there are
+			all = page
+		}
+		all.Items, all.NextCursor = items, page.NextCursor
+		return nil
+	})
+	all.Skip, all.Limit = q.Skip, q.Limit
+	return all, err
+}
+
+// Pages gives the entries that fulfil q, page after page. A limit of 0 is all of them.
+func (j Journals) Pages(ctx context.Context, tenant string, q SearchQuery, take func(List[Entry]) error) error {
 	where := path("tenants", tenant, "journals")
 	if q.Store != "" {
 		where = path("tenants", tenant, "stores", q.Store, "journals")
 	}
-	all, err := j.page(ctx, where, q, "", 0)
-	for err == nil && all.NextCursor != "" && (q.Limit == 0 || len(all.Items) < q.Limit) {
-		var next List[Entry]
-		next, err = j.page(ctx, where, q, all.NextCursor, len(all.Items))
-		all.Items, all.NextCursor = append(all.Items, next.Items...), next.NextCursor
+	cursor, have := q.Cursor, 0
+	for {
+		page, err := j.page(ctx, where, q, cursor, have)
+		if err != nil {
+			return err
+		}
+		if err := take(page); err != nil {
+			return err
+		}
+		cursor, have = page.NextCursor, have+len(page.Items)
+		if cursor == "" || q.Limit > 0 && have >= q.Limit {
+			return nil
+		}
 	}
-	all.Skip, all.Limit = q.Skip, q.Limit
-	return all, err
 }
 
 // page asks for the page at cursor, or for the first one. have is how many entries are there already.

@@ -96,15 +96,18 @@ type Reconciliation struct {
 		SalesCash            money.Decimal `json:"salesCash"`
 		ExpectedCash         money.Decimal `json:"expectedCash"`
 	} `json:"logs"`
-	Close *struct {
-		CountedCash *money.Decimal `json:"countedCash"`
-		OverShort   *money.Decimal `json:"overShort"`
-	} `json:"close"`
+	Close       *Closed `json:"close"`
 	Differences []struct {
 		Field string `json:"field"`
 		Logs  string `json:"logs"`
 		Close string `json:"close"`
 	} `json:"differences"`
+}
+
+// Closed is what a till said when it was closed.
+type Closed struct {
+	CountedCash *money.Decimal `json:"countedCash"`
+	OverShort   *money.Decimal `json:"overShort"`
 }
 
 // States of a session.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/pkg/problem"
@@ -22,6 +23,8 @@ type Tenant struct {
 	TenantID   string `json:"tenantId"`
 	TenantName string `json:"tenantName"`
 	IsActive   bool   `json:"isActive"`
+
+	EntryDatetime time.Time `json:"entryDatetime"`
 }
 
 // NewTenant is the request for one.
@@ -40,6 +43,12 @@ func (t Terminals) CreateTenant(ctx context.Context, n NewTenant) (Answer[Tenant
 // Tenants lists all tenants.
 func (t Terminals) Tenants(ctx context.Context) (List[Tenant], error) {
 	return everything[Tenant](ctx, t.Service, path("tenants"))
+}
+
+// Tenant gives a tenant.
+func (t Terminals) Tenant(ctx context.Context, tenant string) (Answer[Tenant], error) {
+	var found Answer[Tenant]
+	return found, t.get(ctx, path("tenants", tenant), nil, &found)
 }
 
 // Store is a shop of a tenant.
@@ -103,7 +112,12 @@ type Till struct {
 	Staff        *struct {
 		StaffID string `json:"staffId"`
 	} `json:"staff"`
-	APIKey string `json:"apiKey"` // of a terminal that was just made
+	APIKey string `json:"apiKey,omitempty"` // of a terminal that was just made
+}
+
+// Tills lists the terminals of a store.
+func (t Terminals) Tills(ctx context.Context, tenant, store string) (List[Till], error) {
+	return everything[Till](ctx, t.Service, path("tenants", tenant, "stores", store, "terminals"))
 }
 
 // NewTill is the request for a terminal.

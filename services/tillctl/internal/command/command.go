@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jonboulle/clockwork"
 
+	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
 	"github.com/tillroll/tillroll/services/tillctl/internal/strongbox"
 )
 
@@ -37,17 +38,22 @@ type World struct {
 	Program  string // as it was called, for commands that are printed to be typed
 	Out, Err io.Writer
 	Watched  bool // Out is a terminal window
-	Clock    clockwork.Clock
-	Random   io.Reader
-	Config   string // the user's config folder, where profiles are; "" is none
+	// ErrWatched: Err is one, too. What takes long tells there how far it is.
+	ErrWatched bool
+	Clock      clockwork.Clock
+	Random     io.Reader
+	Config     string // the user's config folder, where profiles are; "" is none
 
 	profile chosenProfile
+	paint   screen.Paint
 }
 
 // line is the whole command line.
 type line struct {
 	Data    string `profile:"" help:"Data folder of the local stack (default: the nearest .tillroll, from here upwards)." env:"TILLROLL_DATA" placeholder:"DIR" type:"path"`
 	Profile string `help:"Use this profile (default: the one that \"profile use\" chose, else local)." env:"TILLROLL_PROFILE" suggest:"@profiles" placeholder:"NAME"`
+
+	Color string `enum:"auto,always,never" default:"auto" help:"Colours: ${enum}. auto is on a terminal window, unless NO_COLOR is set."`
 
 	Search searchVerb `cmd:"" group:"For auditors:" help:"Search the electronic journal."`
 	Show   showVerb   `cmd:"" group:"For auditors:" help:"Show one entry of the journal as the slip of paper that it was."`
@@ -110,6 +116,7 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 		return w.fail(picked.err)
 	}
 	w.profile = picked.chosen
+	w.paint.On = l.Color == "always" || l.Color == "auto" && w.Watched && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if err != nil {
 		return w.fail(misuse{err, helpFor(err)})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
@@ -23,20 +22,29 @@ func (discrepanciesVerb) Help() string {
 not come, a receipt number used twice, totals that do not add up, a session that differs from its close. Most close by
 themselves when what is missing comes; the others an administrator accepts, with a reason.
 
-list ends with exit code 3 when something is open.`
+list ends with exit code 3 when something is open.
+
+    tillctl discrepancies list --tenant acme --store main --date 20260401
+    tillctl discrepancies accept --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914 --reason "the till was replaced"`
 }
 
 type discrepancyList struct {
 	access
 	ofTenant
-	output
+	listOutput
 	Store    code   `suggest:"@stores" profile:"" placeholder:"CODE" help:"Only this store."`
 	Terminal int    `placeholder:"NO" help:"Only this terminal of the store."`
 	State    string `enum:"open,closed,accepted,any" default:"open" help:"Which ones: ${enum}."`
-	Kind     string `placeholder:"KIND" help:"Only this kind, such as sequence-gap."`
+	Kind     string `suggest:"sequence-gap,sequence-twice,receipt-number-twice,totals-differ,incomplete,session-differs,after-close,unknown-staff" placeholder:"KIND" help:"Only this kind, such as sequence-gap."`
 	Date     day    `placeholder:"YYYYMMDD" help:"Only this business date."`
-	Skip     int    `help:"Leave out so many."`
-	Limit    int    `default:"50" help:"At most so many, 100 at the most."`
+	paged
+}
+
+func (discrepancyList) Help() string {
+	return `Exit code 3 says that something is open.
+
+    tillctl discrepancies list --tenant acme --store main --date 20260401
+    tillctl discrepancies list --tenant acme --state any --all --output csv`
 }
 
 // Validate is called by the parser.
@@ -53,32 +61,23 @@ func (v discrepancyList) Run(ctx context.Context, w World, data dataFolder) erro
 	if err != nil {
 		return err
 	}
-	found, err := stack.Journals.Discrepancies(ctx, v.tenant(), client.DiscrepancyQuery{
-		Store: string(v.Store), TerminalNo: v.Terminal, State: v.State, Kind: v.Kind, BusinessDate: string(v.Date), Skip: v.Skip, Limit: v.Limit,
+	page, err := pages(v.paged, func(skip, limit int) (client.List[client.Discrepancy], error) {
+		return stack.Journals.Discrepancies(ctx, v.tenant(), client.DiscrepancyQuery{
+			Store: string(v.Store), TerminalNo: v.Terminal, State: v.State, Kind: v.Kind, BusinessDate: string(v.Date), Skip: skip, Limit: limit,
+		})
 	})
 	if err != nil {
 		return err
 	}
-	open := false
-	err = v.print(w, found, func() {
-		if len(found.Items) == 0 {
-			fmt.Fprintln(w.Out, "Nothing.")
-			return
-		}
-		table := screen.NewTable("id", "kind", "state", "stream", "date", ">opening", "since", "detail")
-		for _, d := range found.Values() {
-			table.Row(d.ID, d.Kind, d.State, d.StreamID, d.BusinessDate, unlessZero(uint64(d.OpenCounter)), moment(d.OpenedAt), clip(d.Detail))
-		}
-		table.Print(w.Out, "")
-		fmt.Fprintf(w.Out, "\n%d of %d.\n", len(found.Items), found.Total)
-	})
-	for _, d := range found.Values() {
-		open = open || d.State == "open"
+	var found []finding
+	for _, d := range page.Values() {
+		found = append(found, discrepancy(d))
 	}
-	if err == nil && open {
-		err = errFound
+	nothing := fmt.Sprintf("No discrepancy is %s.", v.State)
+	if v.State == "any" {
+		nothing = "There is no discrepancy."
 	}
-	return err
+	return printFindings(w, v.Output, v.paged, page, found, nothing)
 }
 
 // oneDiscrepancy is part of the verbs about one.
@@ -90,6 +89,10 @@ type oneDiscrepancy struct {
 }
 
 type discrepancyShow struct{ oneDiscrepancy }
+
+func (discrepancyShow) Help() string {
+	return `    tillctl discrepancies show --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914`
+}
 
 // Run the verb.
 func (v discrepancyShow) Run(ctx context.Context, w World, data dataFolder) error {
@@ -109,6 +112,10 @@ type discrepancyAccept struct {
 	Reason string `required:"" help:"Why it stays as it is; it stays on record."`
 }
 
+func (discrepancyAccept) Help() string {
+	return `    tillctl discrepancies accept --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914 --reason "the till was replaced"`
+}
+
 // Run the verb.
 func (v discrepancyAccept) Run(ctx context.Context, w World, data dataFolder) error {
 	stack, err := v.connect(w, data, v.administrator())
@@ -123,28 +130,12 @@ func (v discrepancyAccept) Run(ctx context.Context, w World, data dataFolder) er
 }
 
 func printDiscrepancy(w World, d client.Discrepancy) {
-	facts := screen.NewFacts()
-	facts.Add("Id", d.ID)
-	facts.Add("State", d.State)
-	facts.Add("Kind", d.Kind)
-	facts.Add("Stream", d.StreamID)
-	facts.Add("Date", d.BusinessDate)
-	facts.Add("Opening", unlessZero(uint64(d.OpenCounter)))
-	facts.Add("Detail", d.Detail)
-	facts.Add("From", d.Producer)
-	if len(d.Numbers) > 0 {
-		facts.Add("Numbers", ranges(d.Numbers))
-	}
-	facts.Add("Events", strings.Join(d.Events, ", "))
-	for _, f := range d.Differences {
-		facts.Add(f.Field, fmt.Sprintf("expected %s, said %s", orDash(f.Expected), orDash(f.Said)))
-	}
-	facts.Add("Since", moment(d.OpenedAt))
-	if d.Occurrence > 1 {
-		facts.Add("Occurrence", strconv.Itoa(d.Occurrence))
-	}
-	if d.ResolvedAt != nil {
-		facts.Add("Resolved", fmt.Sprintf("%s by %s: %s", moment(*d.ResolvedAt), d.ResolvedBy, orDash(d.Resolution)))
-	}
-	facts.Print(w.Out, "")
+	discrepancy(d).print(w, func(facts *screen.Facts) {
+		for _, f := range d.Differences {
+			facts.Add(f.Field, fmt.Sprintf("expected %s, said %s", orDash(f.Expected), orDash(f.Said)))
+		}
+	})
 }
+
+// listed spells a list of ids.
+func listed(ids []string) string { return strings.Join(ids, ", ") }

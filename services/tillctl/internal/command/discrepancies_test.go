@@ -19,19 +19,19 @@ func TestOpenDiscrepanciesAreListedAndFound(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"items":[`+gapItem+`],"total":1}`)
 	}}, "discrepancies", "list", "--tenant", "acme", "--store", "main", "--terminal", "1", "--kind", "sequence-gap", "--date", "20260401"), &w.err)
 	assert.Equal(t, ""+
-		"ID    KIND          STATE  STREAM       DATE      SINCE                 DETAIL\n"+
-		"89b9  sequence-gap  open   acme-main-1  20260401  2026-04-01 09:00:00Z  2 events of cart have not come\n\n1 of 1.\n", w.out.String())
+		"ID    STATE  KIND          STREAM       SERVICE  SEQUENCE  DATE      SINCE                 TIMES  DETAIL\n"+
+		"89b9  open   sequence-gap  acme-main-1  cart       4, 6-7  20260401  2026-04-01 09:00:00Z      2  2 events of cart have not come\n\n1 of 1.\n", w.out.String())
 	w = newWorld(t)
 	assert.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/discrepancies": `{"items":[],"total":0}`}, "discrepancies", "list", "--tenant", "acme"))
-	assert.Equal(t, "Nothing.\n", w.out.String())
+	assert.Equal(t, "No discrepancy is open.\n", w.out.String())
 	assert.Equal(t, 2, newWorld(t).run("discrepancies", "list", "--tenant", "acme", "--terminal", "1"), "a terminal has its number in a store")
 }
 
 func TestADiscrepancyIsShownAndAccepted(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"GET /api/v1/tenants/acme/discrepancies/89b9": gapItem}, "discrepancies", "show", "--tenant", "acme", "89b9"), &w.err)
-	assert.Contains(t, w.out.String(), "Numbers     4, 6-7\n")
-	assert.Contains(t, w.out.String(), "Occurrence  2\n")
+	assert.Contains(t, w.out.String(), "Sequence  4, 6-7\n")
+	assert.Contains(t, w.out.String(), "Times     2\n")
 	w = newWorld(t)
 	require.Equal(t, 0, w.against(t, services{"POST /api/v1/tenants/acme/discrepancies/89b9/accept": func(rw http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, map[string]any{"reason": "stolen"}, body(t, r))

@@ -370,7 +370,7 @@ func TestProgressIsShownToWhoWatches(t *testing.T) {
 	file, key := taken(t, a)
 	w := newWorld(t)
 	require.Equal(t, 0, command.Run(context.Background(), []string{"verify", "--offline", file, "--key", key},
-		command.World{Out: &w.out, Err: &w.err, Watched: true, Clock: w.clock}))
+		command.World{Out: &w.out, Err: &w.err, Watched: true, ErrWatched: true, Clock: w.clock}))
 	assert.Contains(t, w.err.String(), "\r1 of 30 events, 3 %")
 	assert.True(t, strings.HasSuffix(w.err.String(), "\r"), "the line is removed at the end")
 }

@@ -25,6 +25,7 @@ type column[T any] struct {
 type listing[T any] struct {
 	id      func(T) string
 	columns []column[T]
+	notes   func(T) []string // lines below a thing in the table; nil: none
 }
 
 // print prints a list in that form: whole as JSON, or items as lines. foot is printed below a table only.
@@ -36,7 +37,7 @@ func (l listing[T]) print(w World, form string, whole any, items []T, foot func(
 		to := l.lines(w.Out, form)
 		return to(items)
 	}
-	l.table(items).Print(w.Out, "")
+	l.table(items).Painted(w.paint).Print(w.Out, "")
 	if foot != nil {
 		foot()
 	}
@@ -60,6 +61,11 @@ func (l listing[T]) table(items []T) *screen.Table {
 			}
 		}
 		table.Row(cells...)
+		if l.notes != nil {
+			for _, note := range l.notes(item) {
+				table.Note(note)
+			}
+		}
 	}
 	return table
 }

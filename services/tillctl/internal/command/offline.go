@@ -146,7 +146,7 @@ func (l *lines) next() ([]byte, error) {
 
 // watchedErr is where progress is shown: nowhere unless somebody watches.
 func (w World) watchedErr() io.Writer {
-	if !w.Watched {
+	if !w.ErrWatched {
 		return nil
 	}
 	return w.Err

@@ -124,7 +124,7 @@ func TestTheQuarantineOfATenantAndOfThePlatform(t *testing.T) {
 		says string
 	}{
 		"list of the platform": {[]string{"list"}, 0, "Nothing in quarantine is open."},
-		"list of a tenant":     {[]string{"list", "--tenant", "acme"}, 0, "q1  content-changed  acme-main-1  cart            4      2  2026-04-01 01:00:00Z  other content"},
+		"list of a tenant":     {[]string{"list", "--tenant", "acme"}, 3, "q1  open   content-changed  acme-main-1  cart            4  2026-04-01 00:00:00Z      2  other content"},
 		"show":                 {[]string{"show", "--tenant", "acme", "q1"}, 0, `  "text": "\u009b31mred"`},
 		"replay":               {[]string{"replay", "--tenant", "acme", "q1"}, 1, "cannot be stored even now (410012)\n  other content\n  → Discard it"},
 		"discard":              {[]string{"discard", "--tenant", "acme", "q1", "--reason", "a test"}, 0, "2026-04-01 02:00:00Z by bob: a test"},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
@@ -24,13 +23,17 @@ func (quarantineVerb) Help() string {
 	return `An event that cannot be decoded, comes from a service that may not send it, or has a known id and other content is never
 thrown away: it lies in quarantine with its reason until somebody replays it, after mending the cause, or discards it.
 
-Without --tenant these verbs are about events that belong to no tenant, which is a platform operator's business.`
+Without --tenant these verbs are about events that belong to no tenant, which is a platform operator's business.
+
+list ends with exit code 3 when something is open.
+
+    tillctl quarantine list --tenant acme
+    tillctl quarantine discard --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af --reason "sent by a test"`
 }
 
 // whose is part of the quarantine's verbs.
 type whose struct {
 	access
-	output
 	Tenant code `suggest:"@tenants" profile:"" env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant (default: events that belong to none)."`
 }
 
@@ -45,10 +48,17 @@ func (v whose) journals(w World, data dataFolder) (client.Journals, error) {
 
 type quarantineList struct {
 	whose
-	State  string `enum:"open,replayed,discarded" default:"open" help:"Which ones: ${enum}."`
-	Reason string `placeholder:"REASON" help:"Only those with this reason, such as unknown-tenant."`
-	Skip   int    `help:"Leave out so many."`
-	Limit  int    `default:"50" help:"At most so many, 100 at the most."`
+	listOutput
+	State string `enum:"open,replayed,discarded" default:"open" help:"Which ones: ${enum}."`
+	Kind  string `aliases:"reason" placeholder:"KIND" suggest:"undecodable,wrong-publisher,content-changed,unknown-tenant,poison,dead-letter" help:"Only those of this kind, such as unknown-tenant: why the journal did not take them."`
+	paged
+}
+
+func (quarantineList) Help() string {
+	return `Exit code 3 says that something is open.
+
+    tillctl quarantine list --tenant acme
+    tillctl quarantine list --tenant acme --state discarded --all --output csv`
 }
 
 // Run the verb.
@@ -57,31 +67,31 @@ func (v quarantineList) Run(ctx context.Context, w World, data dataFolder) error
 	if err != nil {
 		return err
 	}
-	found, err := journals.Quarantine(ctx, string(v.Tenant), client.QuarantineQuery{State: v.State, Reason: v.Reason, Skip: v.Skip, Limit: v.Limit})
+	page, err := pages(v.paged, func(skip, limit int) (client.List[client.Quarantined], error) {
+		return journals.Quarantine(ctx, string(v.Tenant), client.QuarantineQuery{State: v.State, Reason: v.Kind, Skip: skip, Limit: limit})
+	})
 	if err != nil {
 		return err
 	}
-	return v.print(w, found, func() {
-		if len(found.Items) == 0 {
-			fmt.Fprintf(w.Out, "Nothing in quarantine is %s.\n", v.State)
-			return
-		}
-		table := screen.NewTable("id", "reason", "stream", "service", ">sequence", ">times", "last seen", "detail")
-		for _, q := range found.Values() {
-			table.Row(q.ID, q.Reason, q.StreamID, q.Producer, unlessZero(q.Sequence), strconv.Itoa(q.Times), moment(q.LastSeen), clip(q.Detail))
-		}
-		table.Print(w.Out, "")
-		fmt.Fprintf(w.Out, "\n%d of %d.\n", len(found.Items), found.Total)
-	})
+	var found []finding
+	for _, q := range page.Values() {
+		found = append(found, quarantined(q))
+	}
+	return printFindings(w, v.Output, v.paged, page, found, fmt.Sprintf("Nothing in quarantine is %s.", v.State))
 }
 
 // one is part of the verbs about one quarantined event.
 type one struct {
 	whose
+	output
 	ID string `arg:"" help:"Id of the quarantined event, as the list prints it."`
 }
 
 type quarantineShow struct{ one }
+
+func (quarantineShow) Help() string {
+	return `    tillctl quarantine show --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af`
+}
 
 // Run the verb.
 func (v quarantineShow) Run(ctx context.Context, w World, data dataFolder) error {
@@ -101,6 +111,12 @@ func (v quarantineShow) Run(ctx context.Context, w World, data dataFolder) error
 
 type quarantineReplay struct{ one }
 
+func (quarantineReplay) Help() string {
+	return `Mend the cause first: make the tenant, or give the sender its right. What cannot be stored even now stays where it is.
+
+    tillctl quarantine replay --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af`
+}
+
 // Run the verb.
 func (v quarantineReplay) Run(ctx context.Context, w World, data dataFolder) error {
 	journals, err := v.journals(w, data)
@@ -119,6 +135,10 @@ type quarantineDiscard struct {
 	Reason string `required:"" help:"Why it is given up; it stays on record."`
 }
 
+func (quarantineDiscard) Help() string {
+	return `    tillctl quarantine discard --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af --reason "sent by a test"`
+}
+
 // Run the verb.
 func (v quarantineDiscard) Run(ctx context.Context, w World, data dataFolder) error {
 	journals, err := v.journals(w, data)
@@ -133,21 +153,7 @@ func (v quarantineDiscard) Run(ctx context.Context, w World, data dataFolder) er
 }
 
 func printQuarantined(w World, q client.Quarantined) {
-	facts := screen.NewFacts()
-	facts.Add("Id", q.ID)
-	facts.Add("State", q.State)
-	facts.Add("Reason", q.Reason+": "+q.Detail)
-	facts.Add("Event", q.EventID)
-	facts.Add("Topic", q.Topic)
-	facts.Add("Stream", q.StreamID)
-	facts.Add("Sequence", unlessZero(q.Sequence))
-	facts.Add("From", q.Producer)
-	facts.Add("First seen", moment(q.FirstSeen))
-	facts.Add("Last seen", fmt.Sprintf("%s, %s", moment(q.LastSeen), plural(q.Times, "time", "times")))
-	if q.ResolvedAt != nil {
-		facts.Add("Resolved", fmt.Sprintf("%s by %s: %s", moment(*q.ResolvedAt), q.ResolvedBy, orDash(q.Resolution)))
-	}
-	facts.Print(w.Out, "")
+	quarantined(q).print(w, func(facts *screen.Facts) { facts.Add("Topic", q.Topic) })
 }
 
 // printEvent prints the event as it came. It may be anything at all, so nothing of it reaches the

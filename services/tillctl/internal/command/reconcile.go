@@ -22,7 +22,7 @@ const typeOpen = "301"
 type reconcileVerb struct {
 	access
 	ofTenant
-	output
+	listOutput
 	Store       code `suggest:"@stores" profile:"" required:"" placeholder:"CODE" help:"The store."`
 	Date        day  `required:"" placeholder:"YYYYMMDD" help:"The business date."`
 	Terminal    int  `placeholder:"NO" help:"Only this terminal (default: all that were opened)."`
@@ -34,7 +34,10 @@ func (reconcileVerb) Help() string {
 cash follows from them, and whether the till said the same when it was closed.
 
 Exit code 3 says that a session differs. A session that is still open, or was closed by force while the cart service
-was away, is no difference.`
+was away, is no difference.
+
+    tillctl reconcile --tenant acme --store main --date 20260401
+    tillctl reconcile --tenant acme --store main --date 20260401 --terminal 1 --output csv`
 }
 
 // Validate is called by the parser.
@@ -65,7 +68,9 @@ func (v reconcileVerb) Run(ctx context.Context, w World, data dataFolder) error 
 	if err != nil {
 		return err
 	}
-	if err := v.print(w, found, func() { printReconciliations(w.Out, sessions, found, "") }); err != nil {
+	if v.Output == "table" {
+		printReconciliations(w.Out, sessions, found, "")
+	} else if err := reconciled.print(w, v.Output, found, sessionRows(sessions, found), nil); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(found, func(r client.Answer[client.Reconciliation]) bool { return r.Value.State == client.SessionDiffers }) {
@@ -108,6 +113,51 @@ func reconcile(ctx context.Context, journals client.Journals, tenant string, ses
 		}
 	}
 	return found, nil
+}
+
+// sessionRow is a session and what was found of it.
+type sessionRow struct {
+	client.Session
+	r client.Reconciliation
+}
+
+func sessionRows(sessions []client.Session, found []client.Answer[client.Reconciliation]) []sessionRow {
+	rows := make([]sessionRow, len(found))
+	for i, f := range found {
+		rows[i] = sessionRow{sessions[i], f.Value}
+	}
+	return rows
+}
+
+// reconciled is a session for programs; people see printReconciliations.
+var reconciled = listing[sessionRow]{
+	id: func(s sessionRow) string {
+		return fmt.Sprintf("%s/%s/%d", s.r.TerminalID, s.BusinessDate, s.OpenCounter)
+	},
+	columns: []column[sessionRow]{
+		{name: "terminalId", value: func(s sessionRow) string { return s.r.TerminalID }},
+		{name: "businessDate", value: func(s sessionRow) string { return s.BusinessDate }},
+		{name: "openCounter", value: func(s sessionRow) string { return strconv.Itoa(s.OpenCounter) }},
+		{name: "cartTransactionCount", value: func(s sessionRow) string { return number(s.r.Logs.CartTransactionCount) }},
+		{name: "cashInOutCount", value: func(s sessionRow) string { return number(s.r.Logs.CashInOutCount) }},
+		{name: "salesCash", value: func(s sessionRow) string { return s.r.Logs.SalesCash.String() }},
+		{name: "expectedCash", value: func(s sessionRow) string { return s.r.Logs.ExpectedCash.String() }},
+		{name: "countedCash", value: func(s sessionRow) string {
+			return s.closed(func(c *client.Closed) *money.Decimal { return c.CountedCash })
+		}},
+		{name: "overShort", value: func(s sessionRow) string {
+			return s.closed(func(c *client.Closed) *money.Decimal { return c.OverShort })
+		}},
+		{name: "state", value: func(s sessionRow) string { return s.r.State }},
+	},
+}
+
+// closed is an amount that the close said, if it did.
+func (s sessionRow) closed(amount func(*client.Closed) *money.Decimal) string {
+	if s.r.Close == nil || amount(s.r.Close) == nil {
+		return ""
+	}
+	return amount(s.r.Close).String()
 }
 
 // printReconciliations prints what was found of sessions of one store and date.

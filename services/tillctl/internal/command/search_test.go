@@ -70,7 +70,7 @@ func TestASearchAsksForNoMoreThanItsLimit(t *testing.T) {
 		fmt.Fprintf(rw, `{"items":[%s],"total":211,"limit":100,"nextCursor":"c"}`, strings.TrimSuffix(strings.Repeat(saleJSON+",", n), ","))
 	}}, "search", "--tenant", "acme", "--limit", "120"), &w.err)
 	assert.Equal(t, []string{"limit=100", "cursor=c&limit=20"}, asked)
-	assert.Contains(t, w.out.String(), "1 to 120 of 211. See further ones with --skip 120.")
+	assert.Contains(t, w.out.String(), "1 to 120 of 211.\nThe next page: add --skip 120   All: --all")
 }
 
 func TestMoreThanIsShownIsSaid(t *testing.T) {
@@ -78,7 +78,7 @@ func TestMoreThanIsShownIsSaid(t *testing.T) {
 	require.Equal(t, 0, w.against(t, services{
 		"GET /api/v1/tenants/acme/journals": `{"items":[` + saleJSON + `],"total":10000,"totalIsLowerBound":true,"skip":0,"limit":1}`,
 	}, "search", "--tenant", "acme", "--limit", "1"), &w.err)
-	assert.Contains(t, w.out.String(), "1 to 1 of more than 10000. See further ones with --skip 1.")
+	assert.Contains(t, w.out.String(), "1 to 1 of more than 10,000. --total exact counts them all.")
 }
 
 func TestNothingFoundIsNoError(t *testing.T) {

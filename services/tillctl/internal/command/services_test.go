@@ -17,8 +17,8 @@ import (
 // answered, JSON text or a handler.
 type services map[string]any
 
-// against runs a verb against s, with a token that nobody checks.
-func (w *world) against(t *testing.T, s services, args ...string) int {
+// server starts the stack and gives its address.
+func (s services) server(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	for pattern, answer := range s {
@@ -31,10 +31,17 @@ func (w *world) against(t *testing.T, s services, args ...string) int {
 		})
 	}
 	server := httptest.NewServer(mux)
-	defer server.Close()
-	t.Setenv("TILLROLL_TERMINAL_URL", server.URL)
-	t.Setenv("TILLROLL_CART_URL", server.URL)
-	t.Setenv("TILLROLL_JOURNAL_URL", server.URL)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// against runs a verb against s, with a token that nobody checks.
+func (w *world) against(t *testing.T, s services, args ...string) int {
+	t.Helper()
+	server := s.server(t)
+	t.Setenv("TILLROLL_TERMINAL_URL", server)
+	t.Setenv("TILLROLL_CART_URL", server)
+	t.Setenv("TILLROLL_JOURNAL_URL", server)
 	t.Setenv("TILLROLL_TOKEN", "token")
 	return w.run(args...)
 }

@@ -6,19 +6,22 @@ import (
 	"strings"
 
 	"github.com/tillroll/tillroll/pkg/sequence"
-	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
+	"github.com/tillroll/tillroll/services/tillctl/internal/client"
 )
 
 // streamsVerb shows what the journal has of every terminal.
 type streamsVerb struct {
 	access
 	ofTenant
-	output
+	listOutput
 }
 
 func (streamsVerb) Help() string {
 	return `One line for every terminal, and the tenant itself, and each service that makes events for it: how far its sequence has
-come in the journal, and which numbers are missing. Missing events are still on their way, or lie in quarantine.`
+come in the journal, and which numbers are missing. Missing events are still on their way, or lie in quarantine.
+
+    tillctl streams --tenant acme
+    tillctl streams --tenant acme --output csv`
 }
 
 // Run the verb.
@@ -31,20 +34,37 @@ func (v streamsVerb) Run(ctx context.Context, w World, data dataFolder) error {
 	if err != nil {
 		return err
 	}
-	return v.print(w, found, func() {
-		table := screen.NewTable("stream", "service", ">through", ">complete", ">missing", "which", ">links", "last hash")
-		for _, s := range found.Values() {
-			for _, p := range s.Producers {
-				table.Row(s.StreamID, p.Producer, count(p.ReceivedThrough), count(p.CompleteThrough), count(p.Missing.Len()),
-					ranges(p.Missing), count(s.ChainSeq), short(s.LastHash))
-			}
+	var rows []streamRow
+	for _, s := range found.Values() {
+		for _, p := range s.Producers {
+			rows = append(rows, streamRow{s, p})
 		}
-		if table.Len() == 0 {
-			fmt.Fprintf(w.Out, "The journal has no events of %s yet.\n", v.Tenant)
-			return
-		}
-		table.Print(w.Out, "")
-	})
+	}
+	if len(rows) == 0 && v.Output == "table" {
+		fmt.Fprintf(w.Out, "The journal has no events of %s yet.\n", v.Tenant)
+		return nil
+	}
+	return streams.print(w, v.Output, found, rows, nil)
+}
+
+// streamRow is what the journal has of one service for one terminal.
+type streamRow struct {
+	client.Stream
+	p client.Progress
+}
+
+var streams = listing[streamRow]{
+	id: func(r streamRow) string { return r.StreamID },
+	columns: []column[streamRow]{
+		{title: "stream", name: "streamId", cell: func(r streamRow) string { return r.StreamID }},
+		{title: "service", name: "producer", cell: func(r streamRow) string { return r.p.Producer }},
+		{title: ">through", name: "receivedThrough", cell: func(r streamRow) string { return count(r.p.ReceivedThrough) }},
+		{title: ">complete", name: "completeThrough", cell: func(r streamRow) string { return count(r.p.CompleteThrough) }},
+		{title: ">missing", name: "missing", cell: func(r streamRow) string { return count(r.p.Missing.Len()) }},
+		{title: "which", name: "which", cell: func(r streamRow) string { return ranges(r.p.Missing) }},
+		{title: ">links", name: "chainSeq", cell: func(r streamRow) string { return count(r.ChainSeq) }},
+		{title: "last hash", name: "lastHash", cell: func(r streamRow) string { return short(r.LastHash) }, value: func(r streamRow) string { return r.LastHash }},
+	},
 }
 
 // mostRanges that are spelt out.

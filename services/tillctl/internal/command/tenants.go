@@ -14,6 +14,7 @@ import (
 type tenantsVerb struct {
 	Create tenantsCreate `cmd:"" help:"Make a tenant."`
 	List   tenantsList   `cmd:"" help:"List all tenants."`
+	Show   tenantsShow   `cmd:"" help:"Show a tenant: its stores, how much its journal has, and what is wrong."`
 }
 
 var platformOperator = auth.Principal{Role: auth.Platform}
@@ -26,7 +27,9 @@ type tenantsCreate struct {
 }
 
 func (tenantsCreate) Help() string {
-	return `Makes the tenant at the terminal service. The journal makes the tenant's database by itself when it hears of it.`
+	return `Makes the tenant at the terminal service. The journal makes the tenant's database by itself when it hears of it.
+
+    tillctl tenants create acme --name "Acme Ltd"`
 }
 
 // Run the verb.
@@ -53,7 +56,29 @@ func (v tenantsCreate) Run(ctx context.Context, w World, data dataFolder) error 
 
 type tenantsList struct {
 	access
-	output
+	listOutput
+}
+
+func (tenantsList) Help() string {
+	return `    tillctl tenants list
+    tillctl tenants list --output ids`
+}
+
+var tenants = listing[client.Tenant]{
+	id: func(t client.Tenant) string { return t.TenantID },
+	columns: []column[client.Tenant]{
+		{title: "tenant", name: "tenantId", cell: func(t client.Tenant) string { return t.TenantID }},
+		{title: "name", name: "tenantName", cell: func(t client.Tenant) string { return t.TenantName }},
+		{title: "state", name: "state", cell: tenantState},
+		{title: "since", name: "entryDatetime", cell: func(t client.Tenant) string { return moment(t.EntryDatetime) }, value: func(t client.Tenant) string { return instant(t.EntryDatetime) }},
+	},
+}
+
+func tenantState(t client.Tenant) string {
+	if t.IsActive {
+		return "active"
+	}
+	return "disabled"
 }
 
 // Run the verb.
@@ -66,19 +91,9 @@ func (v tenantsList) Run(ctx context.Context, w World, data dataFolder) error {
 	if err != nil {
 		return err
 	}
-	return v.print(w, found, func() {
-		if len(found.Items) == 0 {
-			fmt.Fprintln(w.Out, "There are no tenants yet. Make one with `tillctl tenants create CODE`.")
-			return
-		}
-		table := screen.NewTable("tenant", "name", "state")
-		for _, t := range found.Values() {
-			state := "active"
-			if !t.IsActive {
-				state = "disabled"
-			}
-			table.Row(t.TenantID, t.TenantName, state)
-		}
-		table.Print(w.Out, "")
-	})
+	if len(found.Items) == 0 && v.Output == "table" {
+		fmt.Fprintln(w.Out, "There are no tenants yet. Make one with `tillctl tenants create CODE`.")
+		return nil
+	}
+	return tenants.print(w, v.Output, found, found.Values(), nil)
 }

@@ -234,7 +234,7 @@ func printVerification(w World, v client.Verification, wrong []string, indent st
 		fmt.Fprintln(w.Out)
 	}
 	for _, fault := range wrong {
-		fmt.Fprintln(w.Out, indent+"WRONG  "+screen.Plain(fault))
+		fmt.Fprintln(w.Out, indent+w.paint.Bad("WRONG")+"  "+screen.Plain(fault))
 	}
 	if len(wrong) == 0 {
 		fmt.Fprintf(w.Out, "%sNothing was changed: %s in %s hold", indent,

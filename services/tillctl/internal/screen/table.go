@@ -23,6 +23,8 @@ type Column struct {
 type Table struct {
 	columns []Column
 	rows    [][]string
+	notes   map[int][]string // below a row
+	paint   Paint
 }
 
 // NewTable has columns titled so; a title that begins with > stands at the right edge of its column.
@@ -47,6 +49,20 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
+// Note puts a line below the last row. It is printed as it is: what came from outside must be Plain.
+func (t *Table) Note(line string) {
+	if t.notes == nil {
+		t.notes = map[int][]string{}
+	}
+	t.notes[len(t.rows)-1] = append(t.notes[len(t.rows)-1], line)
+}
+
+// Painted makes the titles strong.
+func (t *Table) Painted(p Paint) *Table {
+	t.paint = p
+	return t
+}
+
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.rows) }
 
@@ -57,7 +73,7 @@ func (t *Table) Print(w io.Writer, indent string) {
 	for i, c := range t.columns {
 		titles[i] = strings.ToUpper(c.Title)
 	}
-	for _, row := range append([][]string{titles}, t.rows...) {
+	for n, row := range append([][]string{titles}, t.rows...) {
 		var line strings.Builder
 		for i, cell := range row {
 			if widths[i] == 0 {
@@ -73,7 +89,14 @@ func (t *Table) Print(w io.Writer, indent string) {
 				line.WriteString(cell + fill)
 			}
 		}
-		fmt.Fprintln(w, indent+strings.TrimRight(line.String(), " "))
+		text := strings.TrimRight(line.String(), " ")
+		if n == 0 {
+			text = t.paint.Strong(text)
+		}
+		fmt.Fprintln(w, indent+text)
+		for _, note := range t.notes[n-1] {
+			fmt.Fprintln(w, indent+note)
+		}
 	}
 }
 
