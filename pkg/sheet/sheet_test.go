@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -161,4 +162,15 @@ func strict(raw []byte) (records [][]string, err error) {
 		return nil, errors.New("the last record has no end")
 	}
 	return records, nil
+}
+
+func TestTheReadmeHasTheColumns(t *testing.T) {
+	raw, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var table strings.Builder
+	for i, c := range sheet.Columns {
+		fmt.Fprintf(&table, "| %d | `%s` | %s | %s |\n", i+1, c.Name, c.Japanese, c.Doc)
+	}
+	_, found, _ := strings.Cut(string(raw), "|---|---|---|---|\n")
+	assert.Equal(t, table.String(), found, "the end of the page must be this:\n%s", table.String())
 }

@@ -127,8 +127,8 @@ func (p *Proof) checkpointOf(ctx context.Context, tenant string, size uint64) (p
 // exportCheckpoints is about how many events of an export stand between two of its checkpoints.
 const exportCheckpoints = 256
 
-// Export gives lines of an export: at most limit events from the one at index from, each with its proof
-// for the checkpoint of size events, and checkpoints between them. It is a page: whoever wants all of
+// Export gives lines of an export: at most limit events from the one at index from, fewer when they are
+// large, each with its proof for the checkpoint of size events, and checkpoints between them. It is a page: whoever wants all of
 // it goes on behind the last line.
 func (p *Proof) Export(ctx context.Context, tenant string, size, from uint64, limit int) ([]byte, error) {
 	if _, err := p.checkpointOf(ctx, tenant, size); err != nil {
@@ -155,6 +155,10 @@ func (p *Proof) Export(ctx context.Context, tenant string, size, from uint64, li
 		if line.Inclusion, err = prover.Inclusion(index, size); err != nil {
 			return err
 		}
+		if len(page) > pageBytes {
+			end = next
+			return errPageFull
+		}
 		page = append(proof.AppendLine(page, &line), '\n')
 		next = index + 1
 		if c, ok := between[next]; ok {
@@ -164,6 +168,9 @@ func (p *Proof) Export(ctx context.Context, tenant string, size, from uint64, li
 		}
 		return nil
 	})
+	if errors.Is(err, errPageFull) {
+		err = nil
+	}
 	if err == nil && next < end {
 		err = fmt.Errorf("%w: event %d of the log is not in the journal", ErrDamaged, next)
 	}

@@ -32,6 +32,10 @@ func (s *Selection) Holds(e *journal.Entry) bool {
 // selection that little fulfils may be empty, with more to come.
 const selectionReads = 20_000
 
+// pageBytes is about how large a page of an export gets: events may be of any size up to MaxContent, and a
+// page is held in memory.
+const pageBytes = 8 << 20
+
 // errPageFull ends the reading of a page.
 var errPageFull = errors.New("the page is full")
 
@@ -48,6 +52,7 @@ func (p *Proof) Select(ctx context.Context, tenant string, sel Selection, size, 
 		return 0, asProblem(err, TenantUnknown)
 	}
 	next = min(from, size)
+	room := pageBytes
 	end := min(size, next+selectionReads)
 	prover := proof.NewProver(stored, tree{ctx, p.store, tenant})
 	err = p.store.Logged(ctx, tenant, next, end, func(index uint64, s *journal.Stored) error {
@@ -68,6 +73,9 @@ func (p *Proof) Select(ctx context.Context, tenant string, sel Selection, size, 
 		}
 		if err != nil {
 			return err
+		}
+		if room -= len(line.Content) + len(line.Entry); room <= 0 {
+			limit = 0
 		}
 		return visit(&line)
 	})

@@ -1,37 +1,56 @@
 package command
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"net/url"
+	"syscall"
 
-	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
-	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
 )
 
-// exportVerb takes a tenant's journal away.
+// exportVerb takes a tenant's journal away: all of it with its proofs, or entries for a spreadsheet or a
+// printer.
 type exportVerb struct {
 	access
 	ofTenant
-	Format string `enum:"jsonl" default:"jsonl" help:"Form of the file: ${enum} (JSON lines, with proofs)."`
-	File   string `required:"" placeholder:"FILE" help:"Where to write. An export that was interrupted goes on where it stopped."`
+	Format   string `enum:"jsonl,csv,pdf" default:"jsonl" help:"Form: ${enum} (JSON lines with proofs; a spreadsheet; receipts to print)."`
+	File     string `required:"" placeholder:"FILE" help:"Where to write; of pdf a folder. An export that was interrupted goes on where it stopped."`
+	Store    code   `placeholder:"CODE" help:"Only this store (csv, pdf)."`
+	Terminal string `placeholder:"NO" help:"Terminal numbers, such as 1,3-5 (csv, pdf)."`
+	Type     string `placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports (csv, pdf)."`
+	Date     span   `placeholder:"DATE" help:"Business date or dates: 20260401, 20260401-20260430, 20260401- or -20260430 (csv, pdf)."`
+	Headers  string `enum:"en,ja" default:"en" help:"Language of headings: ${enum} (csv, pdf)."`
+	Key      string `placeholder:"FILE" help:"Public key of the journal, to check the checkpoint and every entry with (csv, pdf; default: the one that the journal gives)."`
 }
 
 func (exportVerb) Help() string {
-	return `Writes every event of the tenant, one a line, in the order of the journal's log: what is stored of it, its link in the chain of
-its terminal, and the proof that it is in the log of the checkpoint in the first line. Anybody who has the public key can check
-the file, without any service:
+	return `As JSON lines: every event of the tenant, one a line, in the order of the journal's log: what is stored of it, its link in the
+chain of its terminal, and the proof that it is in the log of the checkpoint in the first line. Anybody who has the public
+key can check the file, without any service:
 
     tillctl export --tenant acme --file acme.jsonl
     tillctl verify --offline acme.jsonl --key journal.key
 
-When it is interrupted, type the same again: it goes on behind the last whole line.`
+As a spreadsheet or as receipts to print: the journal's entries, those of some stores, days and types if you like. Every one
+is checked against its proof when it is taken; who gets the file cannot do so again, so keep the JSON lines as well. A text
+that a spreadsheet would execute or change has an apostrophe before it. Of receipts there is a document for each store and
+day, of 500 at most; what the font has not is shown as 〓 and named.
+
+    tillctl export --tenant acme --format csv --store main --date 20260401-20260430 --file april.csv
+    tillctl export --tenant acme --format csv --headers ja --file acme.csv
+    tillctl export --tenant acme --format pdf --type sales,returns --date 20260401 --file receipts
+
+When it is interrupted, type the same again: it goes on where it stopped, and ends as if it had never been interrupted.`
+}
+
+// Validate is called by the parser.
+func (v exportVerb) Validate() error {
+	if v.Format == "jsonl" && (len(v.filters()) > 0 || v.Headers != "en") {
+		return errors.New("JSON lines hold the whole journal, so that they can be proven complete: filters and headings are for --format csv and pdf")
+	}
+	return nil
 }
 
 // Run the verb.
@@ -40,152 +59,28 @@ func (v exportVerb) Run(ctx context.Context, w World, data dataFolder) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(v.File, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	header, next, err := v.resume(file)
-	if errors.Is(err, errEmpty) {
-		header, err = v.begin(ctx, file, &stack.Journals)
-	}
-	if err != nil {
-		return err
-	}
-	if next > 0 {
-		fmt.Fprintf(w.Err, "%s has %d of %d events: going on there.\n", v.File, next, header.Events)
-	}
-	progress := screen.NewProgress(w.watchedErr(), w.Clock, "events", next, header.Events)
-	for next < header.Events {
-		lines, err := stack.Journals.Export(ctx, v.tenant(), header.Events, next)
-		if err != nil {
-			progress.End()
-			return fmt.Errorf("%w\n  type the same again to go on", err)
-		}
-		last, found := lastEvent(lines)
-		if !found || last < next {
-			return errors.New("the journal gave no events where there must be some: verify it")
-		}
-		if _, err := file.Write(lines); err != nil {
-			return err
-		}
-		next = last + 1
-		progress.At(next)
-	}
-	progress.End()
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	signed, err := proof.ReadUnverified(header.Checkpoint)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w.Out, "%s: %d events of %s, as of %s (checkpoint %s).\n", v.File, header.Events, header.TenantID, moment(signed.Time), signed.Short())
-	return nil
+	take := map[string]func(context.Context, World, *client.Journals) error{"jsonl": v.lines, "csv": v.sheet, "pdf": v.documents}
+	return orDiskFull(take[v.Format](ctx, w, &stack.Journals))
 }
 
-// begin writes the first line of a new export.
-func (v exportVerb) begin(ctx context.Context, file *os.File, journals *client.Journals) (header proof.Header, err error) {
-	c, err := journals.Checkpoint(ctx, v.tenant())
-	if err != nil {
-		return header, err
+// filters as the service spells them.
+func (v exportVerb) filters() url.Values {
+	filters := url.Values{}
+	for name, value := range map[string]string{
+		"storeCode": string(v.Store), "terminalNo": v.Terminal, "transactionType": v.Type,
+		"businessDateFrom": v.Date.from, "businessDateTo": v.Date.to,
+	} {
+		if value != "" {
+			filters.Set(name, value)
+		}
 	}
-	header = proof.Header{
-		Format: proof.ExportFormat, Version: proof.ExportVersion, TenantID: v.tenant(), Events: c.Value.Size, Checkpoint: c.Value.Note,
-	}
-	text, err := json.Marshal(header)
-	if err == nil {
-		_, err = file.Write(append(text, '\n'))
-	}
-	return header, err
+	return filters
 }
 
-// errEmpty is a file in which nothing stands yet.
-var errEmpty = errors.New("empty")
-
-// resume finds out how far an export has come, and goes to its end. What was half written is cut off.
-func (v exportVerb) resume(file *os.File) (header proof.Header, next uint64, err error) {
-	whole, err := cutToWholeLines(file)
-	if err != nil {
-		return header, 0, err
+// orDiskFull says what to do about a disk without room.
+func orDiskFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w\n  the disk is full: make room, and type the same again to go on where it stopped", err)
 	}
-	if whole == 0 {
-		return header, 0, errEmpty
-	}
-	first, err := newLines(io.NewSectionReader(file, 0, whole)).next()
-	if err != nil {
-		return header, 0, err
-	}
-	if err := json.Unmarshal(first, &header); err != nil || header.Format != proof.ExportFormat {
-		return header, 0, fmt.Errorf("%s is there already and is no export of a journal: name another file: %w", v.File, fs.ErrExist)
-	}
-	if header.TenantID != v.tenant() || header.Version != proof.ExportVersion {
-		return header, 0, fmt.Errorf("%s is an export of %q in version %d: name another file: %w", v.File, header.TenantID, header.Version, fs.ErrExist)
-	}
-	last, found, err := lastEventOf(file, whole)
-	if err == nil && found {
-		next = last + 1
-	}
-	return header, next, err
-}
-
-// tailSize is how much is read at a time from the end of a file.
-const tailSize = 1 << 20
-
-// cutToWholeLines cuts off what stands behind the last line feed, and gives the size that is left.
-func cutToWholeLines(file *os.File) (int64, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	end := info.Size()
-	for end > 0 {
-		whole := max(0, end-tailSize)
-		tail := make([]byte, end-whole)
-		if _, err := file.ReadAt(tail, whole); err != nil {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(tail, '\n'); i >= 0 {
-			end = whole + int64(i) + 1
-			break
-		}
-		end = whole
-	}
-	if end < info.Size() {
-		if err := file.Truncate(end); err != nil {
-			return 0, err
-		}
-	}
-	_, err = file.Seek(end, io.SeekStart)
-	return end, err
-}
-
-// lastEventOf finds the last event in a file of whole lines.
-func lastEventOf(file *os.File, size int64) (index uint64, found bool, err error) {
-	for length := int64(tailSize); ; length *= 2 {
-		begin := max(0, size-length)
-		tail := make([]byte, size-begin)
-		if _, err := file.ReadAt(tail, begin); err != nil {
-			return 0, false, err
-		}
-		if begin > 0 { // the first line may be half a one
-			_, tail, _ = bytes.Cut(tail, []byte("\n"))
-		}
-		if index, found = lastEvent(tail); found || begin == 0 {
-			return index, found, nil
-		}
-	}
-}
-
-// lastEvent finds the index of the last event in lines.
-func lastEvent(lines []byte) (index uint64, found bool) {
-	lines = bytes.TrimRight(lines, "\n")
-	for len(lines) > 0 {
-		begin := bytes.LastIndexByte(lines, '\n') + 1
-		if l, err := proof.ParseLine(lines[begin:]); err == nil {
-			return l.Index, true
-		}
-		lines = lines[:max(0, begin-1)]
-	}
-	return 0, false
+	return err
 }

@@ -23,6 +23,8 @@ type showVerb struct {
 	Transaction int64    `placeholder:"NO" help:"The transaction with this number."`
 	Receipt     int64    `placeholder:"NO" help:"The receipts with this number; numbers begin again some day."`
 	Journal     bool     `help:"Draw the journal text, which the till keeps, instead of the customer's receipt."`
+	PDF         string   `name:"pdf" placeholder:"FILE" help:"Print them into this file, with their places in the journal, after their proofs were checked."`
+	Key         string   `placeholder:"FILE" help:"Public key of the journal, to check what is printed with (default: the one that the journal gives)."`
 }
 
 func (showVerb) Help() string {
@@ -30,6 +32,7 @@ func (showVerb) Help() string {
 
     tillctl show --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af
     tillctl show --tenant acme --store main --terminal 1 --transaction 1017
+    tillctl show --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af --pdf receipt.pdf
     tillctl search --tenant acme --date 20260401 --output ids "green tea" | xargs tillctl show --tenant acme`
 }
 
@@ -54,6 +57,9 @@ func (v showVerb) Run(ctx context.Context, w World, data dataFolder) error {
 	stack, err := v.connect(w, data, v.auditor())
 	if err != nil {
 		return err
+	}
+	if v.PDF != "" {
+		return v.onPaper(ctx, w, stack.Journals)
 	}
 	entries, err := v.entries(ctx, stack.Journals)
 	if err != nil {
