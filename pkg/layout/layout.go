@@ -4,6 +4,8 @@ package layout
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -28,7 +30,14 @@ func NewPage(width int) *Page { return &Page{width: width} }
 func (p *Page) String() string { return strings.Join(p.lines, "\n") + "\n" }
 
 // Width of s in columns.
-func Width(s string) int { return narrow.StringWidth(s) }
+func Width(s string) int { return narrow.StringWidth(apart(s)) }
+
+// apart puts a letter of one column in the place of the voiced sound marks of half-width katakana.
+// Unicode joins ﾎ and ﾟ to one cluster, but on paper and in terminals the mark takes a column of its own.
+// The text stays as long in bytes.
+func apart(s string) string { return soundMarks.Replace(s) }
+
+var soundMarks = strings.NewReplacer("\uff9e", "\uff65", "\uff9f", "\uff65")
 
 func (p *Page) add(s string) *Page {
 	p.lines = append(p.lines, strings.TrimRight(s, " "))
@@ -76,23 +85,42 @@ func (p *Page) Rule() *Page { return p.add(strings.Repeat("-", p.width)) }
 // Blank sets an empty line.
 func (p *Page) Blank() *Page { return p.add("") }
 
-// clean makes spaces of control characters, so that nothing a client sent can break a line or drive a
-// printer.
+// clean makes spaces of control characters and drops marks of direction, so that nothing a client sent
+// can break a line, drive a printer or show an amount backwards.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
+		switch {
+		case breaks(r):
 			return ' '
+		case turns(r):
+			return -1
 		}
 		return r
 	}, s)
 }
+
+// Unprintable tells whether r has no place in a name or a note that gets onto paper: it ends a line,
+// drives a printer, or changes the direction of what stands around it, so that people read something
+// else than was said. Letters that are written from right to left are printable.
+func Unprintable(r rune) bool { return breaks(r) || turns(r) }
+
+// breaks: the control characters C0 and C1, and Unicode's own line and paragraph ends.
+func breaks(r rune) bool { return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 }
+
+// turns: the marks, embeddings, overrides and isolates of the bidirectional algorithm, and the mark of
+// byte order.
+func turns(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) || r == 0xfeff }
 
 // wrap breaks s at the width, at spaces where there are some.
 func (p *Page) wrap(s string) []string {
 	s = clean(s)
 	var lines []string
 	for Width(s) > p.width {
-		head := narrow.Truncate(s, p.width, "")
+		head := s[:len(narrow.Truncate(apart(s), p.width, ""))]
+		if rest := s[len(head):]; apart(rest[:min(3, len(rest))]) != rest[:min(3, len(rest))] {
+			_, letter := utf8.DecodeLastRuneInString(head) // it stays with its mark
+			head = head[:len(head)-letter]
+		}
 		if i := strings.LastIndexByte(head, ' '); i > 0 {
 			head = head[:i]
 		}

@@ -37,7 +37,7 @@ func TestNothingASenderWroteBreaksALine(t *testing.T) {
 func TestNoLineIsWiderAndNoLetterIsLost(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		width := rapid.IntRange(16, 64).Draw(rt, "width")
-		left := rapid.StringOfN(rapid.RuneFrom([]rune("ab c領収証ｶ　é")), 0, 80, -1).Draw(rt, "left")
+		left := rapid.StringOfN(rapid.RuneFrom([]rune("ab c領収証ｶ　éﾞﾟ")), 0, 80, -1).Draw(rt, "left")
 		page := layout.NewPage(width).Split(left, "9,999").Centre(left).String()
 		for _, line := range strings.Split(page, "\n") {
 			require.LessOrEqual(rt, layout.Width(line), width)
@@ -48,4 +48,24 @@ func TestNoLineIsWiderAndNoLetterIsLost(t *testing.T) {
 		}
 		require.Equal(rt, squeeze(left)+"9,999"+squeeze(left), squeeze(page))
 	})
+}
+
+func TestAVoicedSoundMarkOfHalfWidthKatakanaTakesAColumn(t *testing.T) {
+	for s, want := range map[string]int{"ﾎﾟﾃﾄﾁｯﾌﾟｽ": 9, "ｶﾞ": 2, "ﾞ": 1, "ポテト": 6, "か\u3099": 2, "é": 1} {
+		assert.Equal(t, want, layout.Width(s), "%q", s)
+	}
+	assert.Equal(t, "ﾎﾟﾃﾄﾁｯﾌﾟｽ  98\n", layout.NewPage(13).Split("ﾎﾟﾃﾄﾁｯﾌﾟｽ", "98").String())
+	assert.Equal(t, "ｱｱｱ\nｶﾞｱ\n", layout.NewPage(4).Left("ｱｱｱｶﾞｱ").String(), "a mark does not stand without its letter")
+}
+
+func TestWhatTurnsTextAroundHasNoPlaceOnPaper(t *testing.T) {
+	got := layout.NewPage(20).Split("Tea\u202e09\u2066", "1.00\u200f\ufeff").String()
+	assert.Equal(t, "Tea09           1.00\n", got)
+	assert.Equal(t, "a b c\n", layout.NewPage(20).Left("a\u0085b\u2028c").String())
+	for _, r := range "\u0000\u001b\u007f\u009b\u2028\u2029\u061c\u200e\u200f\u202a\u202e\u2066\u2069\ufeff" {
+		assert.True(t, layout.Unprintable(r), "%U", r)
+	}
+	for _, r := range "aé領ｶﾞ\u200d\u05d0\u0627 €" { // the joiner of emoji, Hebrew and Arabic letters are printable
+		assert.False(t, layout.Unprintable(r), "%U", r)
+	}
 }

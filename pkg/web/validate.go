@@ -8,6 +8,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/tillroll/tillroll/pkg/identity"
+	"github.com/tillroll/tillroll/pkg/layout"
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/pkg/problem"
 )
@@ -31,7 +32,9 @@ func newValidator() *validator.Validate {
 	})
 	register(v, "code", func(fl validator.FieldLevel) bool { return identity.ValidCode(fl.Field().String()) })
 	register(v, "currency", func(fl validator.FieldLevel) bool { return money.Currency(fl.Field().String()).Valid() })
-	register(v, "plain", func(fl validator.FieldLevel) bool { return !strings.ContainsFunc(fl.Field().String(), isControl) })
+	register(v, "plain", func(fl validator.FieldLevel) bool {
+		return !strings.ContainsFunc(fl.Field().String(), layout.Unprintable)
+	})
 	compare := func(ok func(cmp int) bool) validator.Func {
 		return func(fl validator.FieldLevel) bool {
 			d, isDecimal := fl.Field().Interface().(money.Decimal)
@@ -47,8 +50,6 @@ func newValidator() *validator.Validate {
 
 // embedded stands in the validator's paths for a struct whose fields the client sees as the outer one's.
 const embedded = "<embedded>"
-
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 func register(v *validator.Validate, tag string, fn validator.Func) {
 	if err := v.RegisterValidation(tag, fn); err != nil {
@@ -88,7 +89,7 @@ var explanations = map[string]string{
 	"required": "must be given",
 	"code":     "must match " + identity.CodePattern,
 	"currency": "must be an ISO 4217 code that is supported, such as JPY or EUR",
-	"plain":    "must not contain control characters",
+	"plain":    "must not contain control characters or marks of direction",
 	"min":      "must be at least %s (in characters, entries or as a number)",
 	"max":      "must be at most %s (in characters, entries or as a number)",
 	"dmin":     "must be at least %s",

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-playground/validator/v10"
@@ -125,8 +126,8 @@ func Handle(status int, fn func(c *gin.Context) (any, error)) gin.HandlerFunc {
 	}
 }
 
-// Body reads and validates a JSON body into v (a pointer). Unknown fields, several values, wrong
-// types and broken rules are problem.BadRequest or problem.Invalid with the fields named. It gives
+// Body reads and validates a JSON body into v (a pointer). Unknown fields, fields that stand twice,
+// several values, wrong types and broken rules are problem.BadRequest or problem.Invalid with the fields named. It gives
 // the bytes too, for the fingerprint of an idempotent request.
 func Body(c *gin.Context, v any) ([]byte, error) {
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody))
@@ -143,6 +144,9 @@ func Body(c *gin.Context, v any) ([]byte, error) {
 			raw = []byte("[]")
 		}
 	}
+	if !utf8.Valid(raw) {
+		return nil, problem.BadRequest.New("the body is not UTF-8, which JSON is written in")
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
@@ -150,6 +154,9 @@ func Body(c *gin.Context, v any) ([]byte, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, problem.BadRequest.New("the body holds more than one JSON value")
+	}
+	if name := namedTwice(raw); name != "" {
+		return nil, problem.BadRequest.New("the field %q stands twice in one object", name)
 	}
 	return raw, Validate(v)
 }

@@ -82,6 +82,19 @@ func TestBadInputIsExplained(t *testing.T) {
 		{`{"store":"s1","amount":1,"note":"123456"}`, 300001, "note: must be at most 5"},
 		{`{"store":"s1","amount":1,"note":"a\nb"}`, 300001, "control characters"},
 		{`{"store":"s1","amount":1,"lines":[{"item":"a"},{}]}`, 300001, "lines[1].item: must be given"},
+		{`{"store":"s1","amount":1,"amount":100}`, 100000, `"amount" stands twice`},
+		{`{"store":"s1","amount":1,"AMOUNT":100}`, 100000, `"AMOUNT" stands twice`},
+		{`{"store":"s1","amount":1,"lines":[{"item":"a"},{"item":"b","item":"c"}]}`, 100000, `"item" stands twice`},
+		{`{"store":"s1","amount":1,"lines":[{"item":"a"},{"item":"a"}],"note":"item"}`, 0, ""},
+		{`{"store":"s1","amount":1,"note":"store"}`, 0, ""},
+		{"{\"store\":\"s1\",\"amount\":1,\"note\":\"\x83\x65\"}", 100000, "not UTF-8"},
+		{`{"store":"s1","amount":1,"note":"a\u202eb"}`, 300001, "marks of direction"},
+		{`{"store":"s1","amount":1,"note":"a\u009b"}`, 300001, "control characters"},
+		{`{"store":"s1","amount":NaN}`, 100000, "not valid JSON"},
+		{`{"store":"s1","amount":-0}`, 300001, "amount: must be more than 0"},
+		{`{"store":"s1","amount":99999999999999999999}`, 300001, "amount cannot be read"},
+		{`{"store":"s1","amount":0.0000001}`, 300001, "amount cannot be read"},
+		{`{"store":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, 100000, "not valid JSON"},
 	} {
 		status, doc, header := call(t, http.MethodPost, "/sale", c.body)
 		if c.code == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 )
 
@@ -22,6 +23,9 @@ func (a *App) AddItems(ctx context.Context, in Command, entries []ItemEntry) (ca
 		additions := make([]cart.Addition, len(entries))
 		for i, e := range entries {
 			item, err := a.Catalogue.Item(ctx, shopOf(c), e.Code)
+			if problem.Is(err, cart.ItemNotFound) && cart.HoldsCardNumber(e.Code) {
+				err = cart.ItemNotFound.New("what was entered looks like a card's number") // which must not get into a log
+			}
 			if err != nil {
 				return cart.Decision{}, cart.InEntry(i, "itemCode", err)
 			}

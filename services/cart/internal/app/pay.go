@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 )
 
@@ -31,6 +32,9 @@ func (a *App) Pay(ctx context.Context, in Command, entries []PaymentEntry) (cart
 		tenders := make([]cart.Tender, len(entries))
 		for i, e := range entries {
 			method, err := a.Catalogue.Method(ctx, shopOf(c), e.Code)
+			if problem.Is(err, cart.PaymentUnknown) && cart.HoldsCardNumber(e.Code) {
+				err = cart.PaymentUnknown.New("what was entered looks like a card's number") // which must not get into a log
+			}
 			if err != nil {
 				return cart.Decision{}, cart.InEntry(i, "paymentCode", err)
 			}

@@ -20,13 +20,17 @@ type Opening struct {
 	Store           event.OrderStore
 }
 
-// Create makes a cart. It fails with NotCreated when the store is not set up for selling.
+// Create makes a cart. It fails with NotCreated when the store is not set up for selling, and with
+// problem.Invalid when the user is none.
 func Create(o Opening) (Decision, error) {
 	if !o.Currency.Valid() {
 		return Decision{}, NotCreated.New("the store's currency %q is unknown", o.Currency)
 	}
 	if _, err := time.LoadLocation(o.Store.TimeZone); err != nil || o.Store.TimeZone == "" {
 		return Decision{}, NotCreated.New("the store's time zone %q is unknown", o.Store.TimeZone)
+	}
+	if o.User != nil && (HoldsCardNumber(o.User.ID) || HoldsCardNumber(o.User.Name)) {
+		return Decision{}, invalid("userId", "card-number", "must not hold a card number, and neither must userName")
 	}
 	o.Store.Name = clip(o.Store.Name)
 	o.Store.InvoiceRegistrationNumber = clip(o.Store.InvoiceRegistrationNumber)

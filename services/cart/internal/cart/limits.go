@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
 
+	"github.com/tillroll/tillroll/pkg/layout"
 	"github.com/tillroll/tillroll/pkg/money"
 )
 
@@ -51,8 +51,8 @@ func CheckName(name string) error {
 		return err
 	case strings.TrimSpace(name) == "":
 		return fmt.Errorf("it is empty")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%q contains control characters", name)
+	case strings.ContainsFunc(name, layout.Unprintable):
+		return fmt.Errorf("%q contains control characters or marks of direction", name)
 	case len(written)-2 > maxNameBytes:
 		return fmt.Errorf("%q is longer than %d bytes, which are 60 Japanese characters", name, maxNameBytes)
 	}
@@ -61,8 +61,8 @@ func CheckName(name string) error {
 
 // CheckUnit explains what is wrong with a unit, or returns nil. Pieces have none.
 func CheckUnit(unit string) error {
-	if len([]rune(unit)) > maxUnitRunes || strings.ContainsFunc(unit, unicode.IsControl) {
-		return fmt.Errorf("%q is longer than %d characters or contains control characters", unit, maxUnitRunes)
+	if len([]rune(unit)) > maxUnitRunes || strings.ContainsFunc(unit, layout.Unprintable) {
+		return fmt.Errorf("%q is longer than %d characters or contains control characters or marks of direction", unit, maxUnitRunes)
 	}
 	return nil
 }

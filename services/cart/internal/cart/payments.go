@@ -2,7 +2,6 @@ package cart
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/money"
@@ -81,7 +80,7 @@ func (t Tender) amount(balance money.Decimal, currency money.Currency) (money.De
 	if err := currency.Check(t.Deposit); err != nil {
 		return money.Zero, invalid("amount", "currency", err.Error())
 	}
-	if holdsCardNumber(t.Detail) {
+	if HoldsCardNumber(t.Detail) {
 		return money.Zero, invalid("detail", "card-number", "must not hold a card number: send the payment provider's token or approval code")
 	}
 	if balance.IsZero() {
@@ -112,31 +111,4 @@ func (c Cart) releases() []event.Payload {
 		events = append(events, event.PaymentReleased{OrderID: c.ID, PaymentNo: p.No})
 	}
 	return events
-}
-
-// holdsCardNumber finds 13 to 19 digits that pass the check of card numbers (ISO/IEC 7812), in any
-// grouping by spaces and dashes. Card numbers are never accepted, stored or logged.
-func holdsCardNumber(s string) bool {
-	groups := strings.FieldsFunc(s, func(r rune) bool { return r != ' ' && r != '-' && (r < '0' || r > '9') })
-	for _, group := range groups {
-		digits := strings.NewReplacer(" ", "", "-", "").Replace(group)
-		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
-			return true
-		}
-	}
-	return false
-}
-
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }

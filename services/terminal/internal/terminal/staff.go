@@ -61,7 +61,8 @@ type PINTries struct {
 // Try counts one more try. It fails with PINLocked while there are none left.
 func (p *PINTries) Try(now time.Time) error {
 	if p.Count >= MaxPINTries {
-		if wait := p.LockedUntil.Sub(now); wait > 0 {
+		// More than a whole lock is left only when the clock was put back since: nobody waits for that.
+		if wait := p.LockedUntil.Sub(now); wait > 0 && wait <= PINLock {
 			return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(wait)
 		}
 		p.Count = 0

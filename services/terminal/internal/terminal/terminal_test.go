@@ -560,3 +560,17 @@ func TestTenantAndStore(t *testing.T) {
 	_, _, err = terminal.NewStore("acme", "tokyo", wrong, noon)
 	refused(t, problem.Invalid, err)
 }
+
+func TestALockDoesNotOutlastItsTimeWhenTheClockIsPutBack(t *testing.T) {
+	var p terminal.PINTries
+	tomorrow := noon.AddDate(0, 0, 1) // the clock is a day ahead, and nobody has noticed
+	for range terminal.MaxPINTries {
+		require.NoError(t, p.Try(tomorrow))
+	}
+	refused(t, terminal.PINLocked, p.Try(tomorrow.Add(time.Second)))
+	require.NoError(t, p.Try(noon), "put right: the lock would last a day")
+	for range terminal.MaxPINTries - 1 {
+		require.NoError(t, p.Try(noon))
+	}
+	refused(t, terminal.PINLocked, p.Try(noon))
+}
