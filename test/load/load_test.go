@@ -46,7 +46,7 @@ func TestSales(t *testing.T) {
 	var mu sync.Mutex
 	var took []time.Duration
 	sold := map[int][]shop.Sale{}
-	began := time.Now()
+	before, began := costOf(t, s), time.Now()
 	for no := 1; no <= tills; no++ {
 		till, err := shopping.AddTill(t.Context(), no)
 		require.NoError(t, err)
@@ -67,12 +67,15 @@ func TestSales(t *testing.T) {
 	}
 	wg.Wait()
 	elapsed := time.Since(began)
+	require.NoError(t, shopping.Drained(t.Context()))
+	after := costOf(t, s)
 	require.NoError(t, shopping.Audit(t.Context(), sold))
 	requests := 5 * len(took)
 	fmt.Printf("%d tills: %d requests in %s, %.0f/s; the journal had all of it %s later\n", tills, requests, elapsed.Round(time.Millisecond), float64(requests)/elapsed.Seconds(), (time.Since(began) - elapsed).Round(time.Millisecond))
 	fmt.Printf("  request            p50 %-8s p99 %s (means of the five requests of a sale)\n", percentile(took, 50), percentile(took, 99))
 	fmt.Printf("  state transaction  p50 %-8s p99 %s\n", percentile(baseline, 50), percentile(baseline, 99))
 	fmt.Printf("  ratio              p50 %.1f      p99 %.1f\n", ratio(took, baseline, 50), ratio(took, baseline, 99))
+	after.since(before, len(took))
 }
 
 // transactions times the sidecar's own transaction of three keys.
