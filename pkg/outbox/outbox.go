@@ -39,11 +39,13 @@ type Box struct {
 	clock    clockwork.Clock
 	newID    func() string
 	nudge    func(identity.Stream)
+	// confirming keeps the confirmations of a stream in this process from outrunning each other.
+	confirming lanes
 }
 
 // New makes the outbox of producer ("cart" or "terminal") in store.
 func New(store state.Store, producer string, clock clockwork.Clock, newID func() string) *Box {
-	return &Box{store: store, producer: producer, clock: clock, newID: newID, nudge: func(identity.Stream) {}}
+	return &Box{store: store, producer: producer, clock: clock, newID: newID, nudge: func(identity.Stream) {}, confirming: newLanes()}
 }
 
 // NewID makes event ids: UUIDs of version 7 (RFC 9562).

@@ -93,9 +93,15 @@ func (b *Box) markPublished(ctx context.Context, read state.Item, generation int
 // parked until they are replayed or discarded there. Word of an older generation, or of events that
 // were never made, is ignored. It is safe to call with the same status any number of times.
 //
-// It returns the events that this call parked, for the alert.
-func (b *Box) Confirm(ctx context.Context, s *event.JournalStatus) ([]event.FailedEvent, error) {
-	stream := s.Stream()
+// Several statuses, which must be of one stream, are taken in their order and written once. It returns
+// the events that this call parked, for the alert.
+func (b *Box) Confirm(ctx context.Context, statuses ...*event.JournalStatus) ([]event.FailedEvent, error) {
+	stream := statuses[0].Stream()
+	leave, err := b.confirming.enter(ctx, stream.ID())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	h, _, read, err := b.readItems(ctx, stream)
 	if err != nil {
 		return nil, err
@@ -105,13 +111,15 @@ func (b *Box) Confirm(ctx context.Context, s *event.JournalStatus) ([]event.Fail
 	var changed bool
 	t, err := b.changeTail(ctx, read, func(t *tail) bool {
 		parked, changed = nil, false
-		if s.Generation != t.Generation {
-			return false
+		for _, s := range statuses {
+			if s.Generation != t.Generation {
+				continue
+			}
+			changed = t.confirm(s, known, func(f event.FailedEvent) Parked {
+				parked = append(parked, f)
+				return Parked{EventID: f.EventID, Reason: f.Reason, Since: b.clock.Now()}
+			}) || changed
 		}
-		changed = t.confirm(s, known, func(f event.FailedEvent) Parked {
-			parked = append(parked, f)
-			return Parked{EventID: f.EventID, Reason: f.Reason, Since: b.clock.Now()}
-		})
 		return changed
 	})
 	if err != nil {

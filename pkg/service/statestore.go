@@ -10,6 +10,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
+	"github.com/tillroll/tillroll/pkg/state/writequeue"
 )
 
 // storeRetry is the pause while a state store is not there yet.
@@ -20,9 +21,6 @@ const storeRetry = 500 * time.Millisecond
 // or not at all. A store that cannot promise that is refused. Readiness follows the store.
 func (s *Service) AtomicStore(ctx context.Context, component string) (state.Store, error) {
 	store := daprstate.New(s.Dapr, component)
-	if s.Settings.StateWriters > 0 {
-		store.LimitWriters(s.Settings.StateWriters)
-	}
 	for waiting := false; ; waiting = true {
 		err := store.Check(ctx)
 		if err == nil {
@@ -44,5 +42,8 @@ func (s *Service) AtomicStore(ctx context.Context, component string) (state.Stor
 		_, err := state.Get(ctx, store, "readiness")
 		return err
 	})
+	if s.Settings.StateWriters > 0 {
+		return writequeue.New(store, s.Settings.StateWriters), nil
+	}
 	return store, nil
 }

@@ -43,7 +43,8 @@ type Client struct {
 
 // NewClient sends header with every request.
 func NewClient(base string, header ...string) *Client {
-	c := &Client{Base: base, Header: http.Header{}, http: &http.Client{Timeout: 15 * time.Second}}
+	transport := http.DefaultTransport.(*http.Transport).Clone() // a till keeps its own connection
+	c := &Client{Base: base, Header: http.Header{}, http: &http.Client{Timeout: 15 * time.Second, Transport: transport}}
 	for i := 0; i+1 < len(header); i += 2 {
 		c.Header.Set(header[i], header[i+1])
 	}

@@ -26,18 +26,12 @@ const parallelGets = 10
 type Store struct {
 	client    dapr.Client
 	component string
-	writers   chan struct{} // nil: any number at once
 }
 
 // New uses the component of that name. Call Check before trusting it with an outbox.
 func New(client dapr.Client, component string) *Store {
 	return &Store{client: client, component: component}
 }
-
-// LimitWriters lets at most n transactions go to the store at once; the others wait here, first come
-// first served. SQLite takes one writer, and makes the rest sleep for up to 100 ms at a time without
-// any order; a server database needs no limit. It is called before the store is used.
-func (s *Store) LimitWriters(n int) { s.writers = make(chan struct{}, n) }
 
 // Get implements state.Store.
 func (s *Store) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
@@ -73,14 +67,6 @@ func (s *Store) Get(ctx context.Context, keys ...string) ([]state.Item, error) {
 func (s *Store) Write(ctx context.Context, ops ...state.Op) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if s.writers != nil {
-		select {
-		case s.writers <- struct{}{}:
-			defer func() { <-s.writers }()
-		case <-ctx.Done():
-			return unavailable(ctx.Err())
-		}
-	}
 	batch := make([]*dapr.StateOperation, len(ops))
 	for i, op := range ops {
 		batch[i] = operation(op)

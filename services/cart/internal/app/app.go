@@ -64,11 +64,12 @@ type App struct {
 	asks   *asks
 	doubts *asks
 	lanes  *lanes
+	copies *copies
 }
 
 // New makes the use cases.
 func New(p Ports) *App {
-	return &App{Ports: p, asks: newAsks(p.Clock, askEvery), doubts: newAsks(p.Clock, doubtEvery), lanes: newLanes()}
+	return &App{Ports: p, asks: newAsks(p.Clock, askEvery), doubts: newAsks(p.Clock, doubtEvery), lanes: newLanes(), copies: newCopies(p.Clock)}
 }
 
 // shop of a cart.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tillroll/tillroll/pkg/state"
+	"github.com/tillroll/tillroll/pkg/problem"
 )
 
 // catchUpEvery is how often the copy is looked at while a request waits for it.
@@ -25,12 +25,11 @@ func (a *App) catchUp(ctx context.Context, till Till) (newer Till, ok bool) {
 		if a.Clock.Since(began) > a.Patience/2 {
 			a.doubt(ctx, till.Terminal)
 		}
-		item, err := state.Get(ctx, a.Store, terminalCopyKey(till.ID()))
-		if err != nil {
+		known, exists, err := a.readCopy(ctx, till.ID())
+		if problem.Is(err, problem.Unavailable) {
 			return till, false
 		}
-		known, err := read[terminalCopy](item)
-		if err == nil && item.Exists() && known.Version > till.Version && known.State.IsActive {
+		if err == nil && exists && known.Version > till.Version && known.State.IsActive {
 			return TillOf(principalOf(known)), true
 		}
 	}

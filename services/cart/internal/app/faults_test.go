@@ -219,6 +219,7 @@ func TestAStoreThatIsAwayIsUnavailableAndNothingHappens(t *testing.T) {
 	f := newShop(t)
 	c := f.paid()
 	in, till, keys := f.on(c), f.till(), f.store.Keys()
+	f.forgetCopies()
 	f.store.BeforeGet = func([]string) error { return state.ErrUnavailable }
 	for name, do := range map[string]func() error{
 		"create": func() error {

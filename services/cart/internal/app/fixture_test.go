@@ -171,6 +171,14 @@ func (f *fixture) till() app.Till {
 	return app.TillOf(p)
 }
 
+// forgetCopies lets the time pass for which a copy that was read is not read again.
+func (f *fixture) forgetCopies() {
+	f.t.Helper()
+	clock, fake := f.clock.(*clockwork.FakeClock)
+	require.True(f.t, fake)
+	clock.Advance(time.Second)
+}
+
 func (f *fixture) create() cart.Cart {
 	f.t.Helper()
 	c, err := f.app.Create(f.t.Context(), app.CreateCart{Till: f.till(), TransactionType: event.TypeSale})

@@ -75,8 +75,9 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 	terminal := identity.Terminal(s.Stream())
 	fresh := terminalCopy{current, terminal, s.Version, *s.Terminal}
 	var report *event.SessionReport
+	newest := false
 	err := a.do(ctx, s.Stream(), func(ctx context.Context, u *outbox.Unit) error {
-		report = nil
+		report, newest = nil, false
 		items, err := u.Get(ctx, terminalCopyKey(terminal.ID()))
 		if err != nil {
 			return err
@@ -85,6 +86,7 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 		if err != nil || items[0].Exists() && known.Version > s.Version {
 			return err
 		}
+		newest = true
 		book, err := readBook(u)
 		if err != nil {
 			return err
@@ -105,6 +107,9 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 		}
 		return u.SetCounters(book)
 	})
+	if err == nil && newest {
+		a.copies.put(terminal.ID(), fresh)
+	}
 	if err != nil || report == nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/problem"
-	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 	"github.com/tillroll/tillroll/services/cart/internal/register"
 )
@@ -26,15 +25,14 @@ const copyRetry = time.Second
 // sells on when the terminal service is away for days. It fails with problem.Unauthenticated, or with
 // problem.Unavailable while there is no copy; then it asks for a snapshot.
 func (a *App) CheckKey(ctx context.Context, terminalID, key string) (*auth.Principal, error) {
-	item, err := state.Get(ctx, a.Store, terminalCopyKey(terminalID))
-	if err != nil {
-		return nil, state.Problem(err)
+	known, exists, err := a.copyOf(ctx, terminalID)
+	if err == nil && exists && !auth.MatchFingerprint(key, known.State.APIKeySHA256) { // it may be a new key
+		known, exists, err = a.readCopy(ctx, terminalID)
 	}
-	known, err := read[terminalCopy](item)
 	switch {
 	case err != nil:
 		return nil, err
-	case !item.Exists():
+	case !exists:
 		a.askAbout(ctx, terminalID)
 		return nil, problem.Unavailable.New("the terminal is not known here yet; a snapshot of it was asked for").After(copyRetry)
 	case !auth.MatchFingerprint(key, known.State.APIKeySHA256):
@@ -80,15 +78,11 @@ func TillOf(p *auth.Principal) Till {
 // JudgeToken puts what a terminal's token says beside the service's copy; the newer of them is
 // right. It fails with problem.Unauthenticated when the terminal was deactivated since.
 func (a *App) JudgeToken(ctx context.Context, p *auth.Principal) (Till, error) {
-	item, err := state.Get(ctx, a.Store, terminalCopyKey(p.TerminalIdentity().ID()))
-	if err != nil {
-		return Till{}, state.Problem(err)
-	}
-	known, err := read[terminalCopy](item)
+	known, exists, err := a.copyOf(ctx, p.TerminalIdentity().ID())
 	switch {
 	case err != nil:
 		return Till{}, err
-	case !item.Exists():
+	case !exists:
 		a.ask(ctx, p.TerminalIdentity())
 		return TillOf(p), nil
 	case known.Version < p.Terminal.Version:

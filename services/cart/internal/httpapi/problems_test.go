@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,7 @@ var produced = map[*problem.Kind]func(f *fixture) answer{
 		f.follow(f.terminalSnapshot(terminal, 7, event.StatusOpened, cart.Session{BusinessDate: "20260330", OpenCounter: 1}))
 		// The copy is restored from an older backup than the book of the session.
 		require.NoError(f.t, f.store.Write(f.t.Context(), state.Delete("copy/terminal/"+terminal.ID())))
+		f.clock.Advance(time.Second) // until then it is remembered
 		return f.send(http.MethodPost, "/api/v1/carts", f.tokenOf(terminal, 6, event.StatusOpened), ``)
 	},
 	problem.Unavailable: func(f *fixture) answer {

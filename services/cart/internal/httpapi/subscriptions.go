@@ -25,14 +25,26 @@ const streamsAtOnce = 8
 func (a *API) takeSnapshots(ctx context.Context, messages []delivery.Message) []delivery.Answer {
 	return take(ctx, a.log, messages,
 		func(s *event.Snapshot) uint64 { return s.Version },
-		func(ctx context.Context, s *event.Snapshot) error { return a.app.Follow(ctx, s) })
+		oneByOne(a.app.Follow))
 }
 
-// takeStatus handles topic-journal-status.
+// takeStatus handles topic-journal-status. The statuses of one stream are taken together: each of them
+// says more than the one before, and what they say is written once.
 func (a *API) takeStatus(ctx context.Context, messages []delivery.Message) []delivery.Answer {
 	return take(ctx, a.log, messages,
 		func(s *event.JournalStatus) uint64 { return s.ReceivedThrough },
-		func(ctx context.Context, s *event.JournalStatus) error { return a.app.Confirm(ctx, s) })
+		a.app.ConfirmAll)
+}
+
+// oneByOne handles the events of a stream one after another, each in its own trace.
+func oneByOne[E any](handle func(ctx context.Context, e *E) error) func(traces []context.Context, events []*E) []error {
+	return func(traces []context.Context, events []*E) []error {
+		errs := make([]error, len(events))
+		for i, e := range events {
+			errs[i] = calmly(func() error { return handle(traces[i], e) })
+		}
+		return errs
+	}
 }
 
 // arrival is one event of a delivery and the place of its answer.
@@ -43,12 +55,12 @@ type arrival[E any] struct {
 }
 
 // take reads the events of a delivery and handles them: several streams at once, the events of one
-// stream one after another by rank. What can never be used is dropped, which makes the sidecar put it
+// stream ordered by rank, each with its own trace. What can never be used is dropped, which makes the sidecar put it
 // on the dead-letter topic; everything else that fails comes again.
 func take[E any, P interface {
 	*E
 	event.Event
-}](ctx context.Context, log *zap.Logger, messages []delivery.Message, rank func(*E) uint64, handle func(context.Context, *E) error) []delivery.Answer {
+}](ctx context.Context, log *zap.Logger, messages []delivery.Message, rank func(*E) uint64, handle func(traces []context.Context, events []*E) []error) []delivery.Answer {
 	answers := make([]delivery.Answer, len(messages))
 	streams := map[string][]arrival[E]{}
 	for i := range messages {
@@ -72,8 +84,17 @@ func take[E any, P interface {
 		all.Go(func() {
 			defer func() { <-slots }()
 			slices.SortStableFunc(arrivals, func(x, y arrival[E]) int { return cmp.Compare(rank(x.event), rank(y.event)) })
-			for _, one := range arrivals {
-				err := calmly(func() error { return handle(one.message.CloudEvent.Context(ctx), one.event) })
+			traces, events := make([]context.Context, len(arrivals)), make([]*E, len(arrivals))
+			for i, one := range arrivals {
+				traces[i], events[i] = one.message.CloudEvent.Context(ctx), one.event
+			}
+			var errs []error
+			panicked := calmly(func() error { errs = handle(traces, events); return nil })
+			for i, one := range arrivals {
+				err := panicked
+				if err == nil {
+					err = errs[i]
+				}
 				answers[one.place] = reply(log, P(one.event).Head().EventID, err)
 			}
 		})

@@ -44,6 +44,7 @@ func (c *config) Check() []service.Finding {
 // relay is the default with what the environment says.
 func (c *config) relay() outbox.RelayConfig {
 	r := outbox.DefaultRelay
+	r.Pace = 0 // tills wait for the snapshots of their opening and closing
 	r.ResendAfter, r.Retention = c.ResendAfter, c.Retention
 	return r
 }
