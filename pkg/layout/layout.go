@@ -4,10 +4,11 @@ package layout
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/tillroll/tillroll/pkg/plain"
 )
 
 // DefaultWidth of a receipt in columns.
@@ -90,26 +91,14 @@ func (p *Page) Blank() *Page { return p.add("") }
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case breaks(r):
+		case plain.Breaks(r):
 			return ' '
-		case turns(r):
+		case plain.Turns(r):
 			return -1
 		}
 		return r
 	}, s)
 }
-
-// Unprintable tells whether r has no place in a name or a note that gets onto paper: it ends a line,
-// drives a printer, or changes the direction of what stands around it, so that people read something
-// else than was said. Letters that are written from right to left are printable.
-func Unprintable(r rune) bool { return breaks(r) || turns(r) }
-
-// breaks: the control characters C0 and C1, and Unicode's own line and paragraph ends.
-func breaks(r rune) bool { return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 }
-
-// turns: the marks, embeddings, overrides and isolates of the bidirectional algorithm, and the mark of
-// byte order.
-func turns(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) || r == 0xfeff }
 
 // wrap breaks s at the width, at spaces where there are some.
 func (p *Page) wrap(s string) []string {

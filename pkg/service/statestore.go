@@ -10,7 +10,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/state"
 	"github.com/tillroll/tillroll/pkg/state/daprstate"
-	"github.com/tillroll/tillroll/pkg/state/writequeue"
+	"github.com/tillroll/tillroll/pkg/state/gather"
 )
 
 // storeRetry is the pause while a state store is not there yet.
@@ -43,7 +43,7 @@ func (s *Service) AtomicStore(ctx context.Context, component string) (state.Stor
 		return err
 	})
 	if s.Settings.StateWriters > 0 {
-		return writequeue.New(store, s.Settings.StateWriters), nil
+		return gather.New(store, s.Settings.StateWriters), nil
 	}
 	return store, nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/tillroll/tillroll/pkg/identity"
-	"github.com/tillroll/tillroll/pkg/layout"
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/plain"
 	"github.com/tillroll/tillroll/pkg/problem"
 )
 
@@ -33,7 +33,7 @@ func newValidator() *validator.Validate {
 	register(v, "code", func(fl validator.FieldLevel) bool { return identity.ValidCode(fl.Field().String()) })
 	register(v, "currency", func(fl validator.FieldLevel) bool { return money.Currency(fl.Field().String()).Valid() })
 	register(v, "plain", func(fl validator.FieldLevel) bool {
-		return !strings.ContainsFunc(fl.Field().String(), layout.Unprintable)
+		return !strings.ContainsFunc(fl.Field().String(), plain.Unprintable)
 	})
 	compare := func(ok func(cmp int) bool) validator.Func {
 		return func(fl validator.FieldLevel) bool {

@@ -20,15 +20,16 @@ type Command struct {
 	Till   Till
 	CartID string
 	Repeat *idempotency.Request
+	ahead  []string // other state that the command is sure to look at; it is read together with the cart
 }
 
-// keys of the state that the command begins with: the cart, and what is kept under its key.
+// keys of the state that the command begins with: the cart, what is kept under its key, and the rest.
 func (in *Command) keys() []string {
 	keys := []string{cartKey(in.CartID)}
 	if in.Repeat != nil {
 		keys = append(keys, in.Repeat.StateKey(in.Till.ID()))
 	}
-	return keys
+	return append(keys, in.ahead...)
 }
 
 // answer is what is kept of a request with an Idempotency-Key: which cart it was about. A repeat is

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/idempotency"
+	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 )
@@ -36,7 +37,7 @@ func (a *App) Create(ctx context.Context, in CreateCart) (cart.Cart, error) {
 }
 
 func (a *App) create(ctx context.Context, in CreateCart) (cart.Cart, error) {
-	command := Command{Till: in.Till, CartID: a.NewID(), Repeat: in.Repeat}
+	command := Command{Till: in.Till, CartID: a.NewID(), Repeat: in.Repeat, ahead: placeKeys(in.Till.Terminal)}
 	return a.command(ctx, command, func(ctx context.Context, w *work) error {
 		book, err := w.register()
 		if err != nil {
@@ -67,11 +68,16 @@ func (a *App) create(ctx context.Context, in CreateCart) (cart.Cart, error) {
 	})
 }
 
+// placeKeys are where the copies of the terminal's store and tenant lie.
+func placeKeys(t identity.Terminal) []string {
+	return []string{storeCopyKey(t.TenantID, t.StoreCode), tenantCopyKey(t.TenantID)}
+}
+
 // store gives the copy of the terminal's store. A tenant that is not known here is taken for an
 // active one: its snapshot may be late, and the terminal's credential has been proven.
 func (w *work) store(ctx context.Context) (event.StoreState, error) {
 	t := w.in.Till.Terminal
-	items, err := w.unit.Get(ctx, storeCopyKey(t.TenantID, t.StoreCode), tenantCopyKey(t.TenantID))
+	items, err := w.unit.Get(ctx, placeKeys(t)...)
 	if err != nil {
 		return event.StoreState{}, err
 	}

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/tillroll/tillroll/pkg/layout"
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/plain"
 )
 
 // Limits of a cart. They keep every amount and every sum far inside the 15 digits that survive the
@@ -51,7 +51,7 @@ func CheckName(name string) error {
 		return err
 	case strings.TrimSpace(name) == "":
 		return fmt.Errorf("it is empty")
-	case strings.ContainsFunc(name, layout.Unprintable):
+	case strings.ContainsFunc(name, plain.Unprintable):
 		return fmt.Errorf("%q contains control characters or marks of direction", name)
 	case len(written)-2 > maxNameBytes:
 		return fmt.Errorf("%q is longer than %d bytes, which are 60 Japanese characters", name, maxNameBytes)
@@ -61,7 +61,7 @@ func CheckName(name string) error {
 
 // CheckUnit explains what is wrong with a unit, or returns nil. Pieces have none.
 func CheckUnit(unit string) error {
-	if len([]rune(unit)) > maxUnitRunes || strings.ContainsFunc(unit, layout.Unprintable) {
+	if len([]rune(unit)) > maxUnitRunes || strings.ContainsFunc(unit, plain.Unprintable) {
 		return fmt.Errorf("%q is longer than %d characters or contains control characters or marks of direction", unit, maxUnitRunes)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package writequeue_test
+package gather_test
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/state"
+	"github.com/tillroll/tillroll/pkg/state/gather"
 	"github.com/tillroll/tillroll/pkg/state/memstate"
 	"github.com/tillroll/tillroll/pkg/state/statetest"
-	"github.com/tillroll/tillroll/pkg/state/writequeue"
 )
 
-func TestTheQueueKeepsTheContractOfItsStore(t *testing.T) {
+func TestTheContractOfTheStoreIsKept(t *testing.T) {
 	clock := clockwork.NewFakeClock()
-	statetest.Run(t, writequeue.New(memstate.New(clock.Now), 1), clock.Advance)
+	statetest.Run(t, gather.New(memstate.New(clock.Now), 1), clock.Advance)
 }
 
 // slow is a store whose first write waits until it is let go; it remembers its transactions.
@@ -61,7 +61,7 @@ func put(key, etag, value string) state.Op {
 }
 
 // behind holds the first write up, lets others gather behind it, and gives how each of them ended.
-func behind(t *testing.T, s *slow, q *writequeue.Queue, others ...[]state.Op) []error {
+func behind(t *testing.T, s *slow, q *gather.Store, others ...[]state.Op) []error {
 	t.Helper()
 	var all sync.WaitGroup
 	all.Go(func() { assert.NoError(t, q.Write(t.Context(), put("first", "", `1`))) })
@@ -78,7 +78,7 @@ func behind(t *testing.T, s *slow, q *writequeue.Queue, others ...[]state.Op) []
 
 func TestWhatGathersIsWrittenInOneTransaction(t *testing.T) {
 	s := newSlow()
-	errs := behind(t, s, writequeue.New(s, 1),
+	errs := behind(t, s, gather.New(s, 1),
 		[]state.Op{put("a", "", `1`), put("b", "", `2`)}, []state.Op{put("c", "", `3`)}, []state.Op{put("d", "", `4`)})
 	assert.Equal(t, []error{nil, nil, nil}, errs)
 	assert.Equal(t, []int{1, 4}, s.sizes)
@@ -87,7 +87,7 @@ func TestWhatGathersIsWrittenInOneTransaction(t *testing.T) {
 
 func TestAConflictTakesNobodyElseDown(t *testing.T) {
 	s := newSlow()
-	errs := behind(t, s, writequeue.New(s, 1),
+	errs := behind(t, s, gather.New(s, 1),
 		[]state.Op{put("a", "", `1`)}, []state.Op{put("b", "", `1`), put("c", "stale", `2`)}, []state.Op{put("d", "", `4`)})
 	assert.NoError(t, errs[0])
 	assert.ErrorIs(t, errs[1], state.ErrConflict)
@@ -97,7 +97,7 @@ func TestAConflictTakesNobodyElseDown(t *testing.T) {
 
 func TestOfTwoWritesToOneKeyTheSecondSeesTheFirst(t *testing.T) {
 	s := newSlow()
-	errs := behind(t, s, writequeue.New(s, 1), []state.Op{put("a", "", `1`)}, []state.Op{put("a", "", `2`)}, []state.Op{put("b", "", `3`)})
+	errs := behind(t, s, gather.New(s, 1), []state.Op{put("a", "", `1`)}, []state.Op{put("a", "", `2`)}, []state.Op{put("b", "", `3`)})
 	assert.True(t, (errs[0] == nil) != (errs[1] == nil), "%v", errs)
 	assert.ErrorIs(t, errors.Join(errs[0], errs[1]), state.ErrConflict)
 	assert.NoError(t, errs[2])
@@ -106,7 +106,7 @@ func TestOfTwoWritesToOneKeyTheSecondSeesTheFirst(t *testing.T) {
 
 func TestWhenNobodyKnowsWhetherItHappenedAllAreTold(t *testing.T) {
 	s := newSlow()
-	q := writequeue.New(s, 1)
+	q := gather.New(s, 1)
 	s.fail = state.ErrUnavailable
 	var all sync.WaitGroup
 	all.Go(func() { assert.ErrorIs(t, q.Write(t.Context(), put("first", "", `1`)), state.ErrUnavailable) })
@@ -132,7 +132,7 @@ func TestABatchHasABound(t *testing.T) {
 	for i := range 150 {
 		larger = append(larger, put(fmt.Sprint("m", i), "", `1`))
 	}
-	errs := behind(t, s, writequeue.New(s, 1), large, larger, []state.Op{put("huge", "", string(make([]byte, 2<<20)))}, []state.Op{put("small", "", `1`)})
+	errs := behind(t, s, gather.New(s, 1), large, larger, []state.Op{put("huge", "", string(make([]byte, 2<<20)))}, []state.Op{put("small", "", `1`)})
 	for _, err := range errs {
 		assert.NoError(t, err)
 	}
@@ -143,7 +143,7 @@ func TestABatchHasABound(t *testing.T) {
 
 func TestWhoGivesUpWhileWaitingHasWrittenNothing(t *testing.T) {
 	s := newSlow()
-	q := writequeue.New(s, 1)
+	q := gather.New(s, 1)
 	var all sync.WaitGroup
 	all.Go(func() { assert.NoError(t, q.Write(t.Context(), put("first", "", `1`))) })
 	<-s.began
@@ -158,7 +158,7 @@ func TestWhoGivesUpWhileWaitingHasWrittenNothing(t *testing.T) {
 // The request that happens to write for others may end: what it writes does not.
 func TestTheOneWhoWritesForOthersMayGiveUp(t *testing.T) {
 	s := newSlow()
-	q := writequeue.New(s, 1)
+	q := gather.New(s, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() { assert.NoError(t, q.Write(ctx, put("first", "", `1`))) })
@@ -177,7 +177,7 @@ func TestManyAtOnceLoseNoWrite(t *testing.T) {
 	for _, writers := range []int{1, 3} {
 		store := &slow{Store: memstate.New(time.Now)}
 		store.once.Do(func() {})
-		q := writequeue.New(store, writers)
+		q := gather.New(store, writers)
 		const people, each, counters = 16, 40, 5
 		var all sync.WaitGroup
 		for range people {
