@@ -70,8 +70,8 @@ test-mongo: build ## the stack tests with the journal in MongoDB: MONGODB_URI, m
 tamper: ## change database files of the journal in 26 ways, a thousand times each, and find every change: a quarter of an hour
 	@cd services/journal && GOWORK=off CGO_ENABLED=0 TAMPER=1000 go test -count=1 -timeout 2h -v -run TestWhateverIsDoneToTheFileIsFound ./internal/sqlitestore | grep -v '^=== '
 
-load: build ## measure sales on a stack of its own: TILLS=4 SALES=50
-	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) go test -tags load -count=1 -v ./load
+load: build ## measure sales on a stack of its own: TILLS=4 SALES=50 RATE=0 VIA=sidecar
+	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) RATE=$(RATE) VIA=$(VIA) go test -tags load -count=1 -v ./load
 
 soak: build ## deliver everything many times over crashes for MINUTES=10; MONGODB_URI for MongoDB
 	@cd test && GOWORK=off MINUTES=$(MINUTES) go test -tags soak -count=1 -timeout 10h -v -run TestSoak ./integration
@@ -103,6 +103,8 @@ clean: runner ## delete the data folder: every sale, key and log; asks first
 #? EXCEPT=cart        do not start this app, only its sidecar; its variables are in DATA/env/cart.env
 #? TILLS=N           how many tills make load has (default 4)
 #? SALES=N           how many sales each of them makes (default 50)
+#? RATE=N            requests a second of all of them together (default 0: as fast as they are answered)
+#? VIA=sidecar       they call through the sidecar of a till, not directly
 #? MINUTES=N         how long make soak takes (default 10)
 #? FUZZTIME=T        how long make fuzz gives every target (default 10s)
 #? SERVICE=cart       whose log is shown

@@ -36,7 +36,12 @@ func Width(s string) int { return narrow.StringWidth(apart(s)) }
 // apart puts a letter of one column in the place of the voiced sound marks of half-width katakana.
 // Unicode joins ﾎ and ﾟ to one cluster, but on paper and in terminals the mark takes a column of its own.
 // The text stays as long in bytes.
-func apart(s string) string { return soundMarks.Replace(s) }
+func apart(s string) string {
+	if strings.IndexByte(s, "\uff9e"[0]) < 0 { // nothing that begins as they do
+		return s
+	}
+	return soundMarks.Replace(s)
+}
 
 var soundMarks = strings.NewReplacer("\uff9e", "\uff65", "\uff9f", "\uff65")
 

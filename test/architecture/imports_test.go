@@ -72,14 +72,14 @@ var rules = []rule{
 	{"pkg imports no service", `^pkg/`, module + `(services|dapr|test)/`, ``},
 	{"a service imports no other service, nor tests", `^services/`, module + `(services|dapr|test)/`, `SELF`},
 	{"the domain knows the standard library and value types only", `^services/([a-z]+)/internal/(terminal|cart|journal|register|slip)/`, `\.`,
-		`^(` + module + `pkg/(money|identity|event|canonical|sequence|problem|layout|proof)|` + module + `services/(terminal/internal/slip|cart/internal/cart)|golang\.org/x/text/.*)$`},
+		`^(` + module + `pkg/(money|identity|event|canonical|sequence|problem|layout|plain|proof)|` + module + `services/(terminal/internal/slip|cart/internal/cart)|golang\.org/x/text/.*)$`},
 	{"use cases know no adapter", `^services/([a-z]+)/internal/app/`, module + `services/[a-z]+/internal/(httpapi|sqlitestore|mongostore|catalogfile)`, ``},
 	{"use cases know no driver, no web framework and no sidecar", `^services/(terminal|cart|journal)/internal/app/`, `^(database/sql|github.com/gin-gonic/|go.mongodb.org/|modernc.org/|github.com/dapr/)`, ``},
 	{"stores know no routes", `^services/([a-z]+)/internal/(sqlitestore|mongostore)/`, module + `services/[a-z]+/internal/httpapi`, ``},
 	{"the MongoDB driver stays in mongostore, and in tillctl's mongoadmin", `^(pkg|services)/`, `^go\.mongodb\.org/`, `IN mongo`},
 	{"SQLite stays in sqlitestore", `^(pkg|services/(cart|journal|terminal))/`, `^(modernc\.org/sqlite|database/sql$)`, `IN sqlitestore`},
 	{"tillctl knows SQLite only to copy it", `^services/tillctl/`, `^(modernc\.org/sqlite|database/sql$)`, `IN tillctl/internal/backup`},
-	{"time, state and money packages know no transport", `^pkg/(money|identity|event|canonical|sequence|problem|layout|idempotency)/`, `^(net/http|github.com/gin-gonic/|github.com/dapr/)`, `^net/http$`},
+	{"time, state and money packages know no transport", `^pkg/(money|identity|event|canonical|sequence|problem|layout|plain|idempotency)/`, `^(net/http|github.com/gin-gonic/|github.com/dapr/)`, `^net/http$`},
 }
 
 func (r rule) broken(f file, imported string) bool {

@@ -38,7 +38,9 @@ func (p *Problem) Error() string {
 type Client struct {
 	Base   string
 	Header http.Header
-	http   *http.Client
+	// Took hears how long each request took, when it is set.
+	Took func(method, path string, took time.Duration)
+	http *http.Client
 }
 
 // NewClient sends header with every request.
@@ -81,6 +83,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	began := time.Now()
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -89,6 +92,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, err
+	}
+	if c.Took != nil {
+		c.Took(method, path, time.Since(began))
 	}
 	out := &Response{res.StatusCode, res.Header, raw}
 	if res.StatusCode/100 == 2 {
