@@ -9,9 +9,9 @@ import "unicode"
 // left are printable.
 func Unprintable(r rune) bool { return Breaks(r) || Turns(r) }
 
-// Breaks: the control characters C0 and C1, and Unicode's own line and paragraph ends.
+// Breaks tells of the control characters C0 and C1, and Unicode's own line and paragraph ends.
 func Breaks(r rune) bool { return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 }
 
-// Turns: the marks, embeddings, overrides and isolates of the bidirectional algorithm, and the mark of
+// Turns tells of the marks, embeddings, overrides and isolates of the bidirectional algorithm, and the mark of
 // byte order.
 func Turns(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) || r == 0xfeff }
