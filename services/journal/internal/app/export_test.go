@@ -63,6 +63,12 @@ func WaitingJobs(a *App, tenant string) int {
 // KeepLog extends the logs of all tenants with something new.
 func KeepLog(ctx context.Context, a *App) { a.keeper.round(ctx) }
 
+// SweepLog looks after the logs of all tenants, as the service does now and then.
+func SweepLog(ctx context.Context, a *App) {
+	a.keeper.nudgeAll(ctx)
+	a.keeper.round(ctx)
+}
+
 // RunLog extends the logs until ctx ends.
 func RunLog(ctx context.Context, a *App) error { return a.keeper.run(ctx) }
 

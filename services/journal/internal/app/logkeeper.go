@@ -53,11 +53,17 @@ type logKeeper struct {
 	wake    chan struct{}
 
 	mu     sync.Mutex
-	due    map[string]time.Time // tenants with something to add, and since when
+	due    map[string]nudged // tenants with something to add, or that are to be looked after
 	newest map[string]seen
 	unsent map[string]proof.Checkpoint
 	sentAt map[string]time.Time
 	notYet time.Time // when the sink is tried again
+}
+
+// nudged says why and since when a tenant is due.
+type nudged struct {
+	since     time.Time
+	committed bool // something was: so there is no need to look
 }
 
 // seen is the newest checkpoint of a tenant, and when the store was asked for it.
@@ -69,7 +75,7 @@ type seen struct {
 func newLogKeeper(c Config) *logKeeper {
 	k := &logKeeper{
 		store: c.Store, signer: c.Signer, sink: c.Checkpoints, clock: c.Clock, log: c.Log, metrics: newLogMetrics(c.Metrics), wake: make(chan struct{}, 1),
-		due: map[string]time.Time{}, newest: map[string]seen{}, unsent: map[string]proof.Checkpoint{}, sentAt: map[string]time.Time{},
+		due: map[string]nudged{}, newest: map[string]seen{}, unsent: map[string]proof.Checkpoint{}, sentAt: map[string]time.Time{},
 	}
 	if c.NewID != nil {
 		k.holder = c.NewID()
@@ -78,11 +84,16 @@ func newLogKeeper(c Config) *logKeeper {
 }
 
 // nudge says that something of a tenant was committed.
-func (k *logKeeper) nudge(tenant string) {
+func (k *logKeeper) nudge(tenant string) { k.makeDue(tenant, true) }
+
+func (k *logKeeper) makeDue(tenant string, committed bool) {
 	k.mu.Lock()
-	if _, ok := k.due[tenant]; !ok {
-		k.due[tenant] = k.clock.Now()
+	d, ok := k.due[tenant]
+	if !ok {
+		d.since = k.clock.Now()
 	}
+	d.committed = d.committed || committed
+	k.due[tenant] = d
 	k.mu.Unlock()
 	select {
 	case k.wake <- struct{}{}:
@@ -120,7 +131,7 @@ func (k *logKeeper) nudgeAll(ctx context.Context) {
 		k.log.Warn("the logs of the tenants could not be looked after; trying again", zap.Error(err))
 	}
 	for _, tenant := range tenants {
-		k.nudge(tenant)
+		k.makeDue(tenant, false)
 	}
 }
 
@@ -128,17 +139,15 @@ func (k *logKeeper) nudgeAll(ctx context.Context) {
 func (k *logKeeper) round(ctx context.Context) {
 	k.mu.Lock()
 	due := k.due
-	k.due = map[string]time.Time{}
+	k.due = map[string]nudged{}
 	k.mu.Unlock()
-	for tenant, since := range due {
-		held, err := k.store.Lease(ctx, tenant, k.holder, logLease)
-		if err == nil && held {
-			_, err = k.bring(ctx, tenant)
-		}
+	for tenant, d := range due {
+		err := k.keep(ctx, tenant, d)
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("a tenant's log could not be extended; trying again", zap.String("tenant_id", tenant), zap.Error(err))
 			k.mu.Lock()
-			k.due[tenant] = since
+			d.committed = d.committed || k.due[tenant].committed
+			k.due[tenant] = d
 			k.mu.Unlock()
 		}
 	}
@@ -146,13 +155,48 @@ func (k *logKeeper) round(ctx context.Context) {
 	k.measure()
 }
 
+// keep extends a tenant's log. For one that is only looked after nothing is written before there is
+// something to do: there may be hundreds of them, and a lease is a write that most of a replica set
+// has to confirm.
+func (k *logKeeper) keep(ctx context.Context, tenant string, d nudged) error {
+	if !d.committed {
+		if idle, err := k.idle(ctx, tenant); err != nil || idle {
+			return err
+		}
+	}
+	held, err := k.store.Lease(ctx, tenant, k.holder, logLease)
+	if err == nil && held {
+		_, err = k.bring(ctx, tenant)
+	}
+	return err
+}
+
+// idle tells whether everything of a tenant is in its log, and a checkpoint says so.
+func (k *logKeeper) idle(ctx context.Context, tenant string) (bool, error) {
+	leaves, err := k.store.Unlogged(ctx, tenant, 1)
+	if err != nil || len(leaves) > 0 || k.signer == nil {
+		return len(leaves) == 0, err
+	}
+	size, err := k.store.LogSize(ctx, tenant)
+	if err != nil {
+		return false, err
+	}
+	signed, err := k.lastSigned(ctx, tenant)
+	for i := range signed { // by the store, and by what this process remembers
+		if signed[i].Size != size || signed[i].Root != signed[0].Root {
+			return false, err
+		}
+	}
+	return len(signed) > 0, err
+}
+
 // measure tells how far the logs are behind.
 func (k *logKeeper) measure() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	oldest := time.Duration(0)
-	for _, since := range k.due {
-		oldest = max(oldest, k.clock.Since(since))
+	for _, d := range k.due {
+		oldest = max(oldest, k.clock.Since(d.since))
 	}
 	k.metrics.lag.Set(oldest.Seconds())
 }
