@@ -166,6 +166,47 @@ func TestAUserPublishesToItsOwnTopicsOnly(t *testing.T) {
 	requireViolation(t, violations, "STREAM.DELETE")
 }
 
+// Two services with lists, as tillctl init writes them: each takes what it subscribes to with consumers
+// of its own, and sees and does nothing else.
+func TestAUserTakesFromItsOwnTopicsOnly(t *testing.T) {
+	broker := start(t, "-dir", t.TempDir(), "-users", usersFile(t, `{"users":[
+		{"user":"cart","password":"c","publish":["topic-tranlog"],"subscribe":["topic-status"]},
+		{"user":"journal","password":"j","publish":["topic-status"],"subscribe":["topic-tranlog"]}]}`))
+	violations := make(chan error, 10)
+	as := func(user, password string) (*nats.Conn, jetstream.JetStream) {
+		return connect(t, broker.url, nats.UserInfo(user, password), nats.CustomInboxPrefix("_INBOX."+user),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err }))
+	}
+	cart, cartStreams := as("cart", "c")
+	_, journalStreams := as("journal", "j")
+	stream(t, cartStreams, "topic-tranlog")
+	_, err := cartStreams.Publish(t.Context(), "topic-tranlog", []byte("sale"))
+	require.NoError(t, err)
+	consumer, err := stream(t, journalStreams, "topic-tranlog").CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "journal", AckPolicy: jetstream.AckExplicitPolicy})
+	require.NoError(t, err)
+	taken, err := consumer.Fetch(1, jetstream.FetchMaxWait(5*time.Second))
+	require.NoError(t, err)
+	for msg := range taken.Messages() {
+		require.Equal(t, "sale", string(msg.Data()))
+		require.NoError(t, msg.DoubleAck(t.Context()))
+	}
+	require.NoError(t, taken.Error())
+	for _, forbidden := range []string{
+		"topic-status", "$JS.API.CONSUMER.CREATE.topic-tranlog.cart", "$JS.API.CONSUMER.DURABLE.CREATE.topic-tranlog.cart", "$JS.API.CONSUMER.CREATE.topic-tranlog",
+		"$JS.API.CONSUMER.MSG.NEXT.topic-tranlog.journal", "$JS.API.CONSUMER.MSG.NEXT.topic-status.journal", "$JS.ACK.topic-tranlog.journal.1.1.1.1.1",
+		"$JS.API.STREAM.MSG.GET.topic-tranlog", "$JS.API.DIRECT.GET.topic-tranlog", "$JS.API.STREAM.CREATE.copy", "$JS.API.STREAM.UPDATE.topic-events",
+		"$JS.API.STREAM.PURGE.topic-tranlog", "$JS.API.CONSUMER.DELETE.topic-status.cart", "$JS.API.STREAM.LIST", "_INBOX.journal.x",
+	} {
+		require.NoError(t, cart.Publish(forbidden, []byte("{}")))
+		requireViolation(t, violations, forbidden)
+	}
+	for _, foreign := range []string{"topic-tranlog", "_INBOX.>", "_INBOX.journal.>", ">"} {
+		_, err := cart.SubscribeSync(foreign)
+		require.NoError(t, err)
+		requireViolation(t, violations, foreign)
+	}
+}
+
 func TestAUserWithoutAListPublishesToEveryTopic(t *testing.T) {
 	broker := start(t, "-dir", t.TempDir(), "-users", usersFile(t, cartAndAdmin))
 	_, js := connect(t, broker.url, nats.UserInfo("ops", "ops-secret"))
@@ -308,13 +349,17 @@ func TestAWrongUsersFileSaysWhatToDo(t *testing.T) {
 		`{"users":[]}`:                 "names no user",
 		`{"users":[{"password":"x"}]}`: "entry 1 has no user name",
 		`{"users":[{"user":"cart"}]}`:  `"cart" has no password`,
-		`{"users":[{"user":"a","password":"x"},{"user":"a","password":"y"}]}`:    "listed twice",
-		`{"users":[{"user":"a","password":"x","publsh":["t"]}]}`:                 `unknown field "publsh"`,
-		`{"users":[{"user":"a","password":"x","publish":["topic.*"]}]}`:          "no topic name",
-		`{"users":[{"user":"a","password":"x","publish":[">"]}]}`:                "no topic name",
-		`{"users":[{"user":"a","password":"x","publish":["$JS.API.STREAM.x"]}]}`: "no topic name",
-		`{"users":[{"user":"a","password":"x","publish":["_INBOX.somebody"]}]}`:  "no topic name",
-		`{"users":[{"user":"a","password":"x"}]} {"users":[]}`:                   "after the closing brace",
+		`{"users":[{"user":"a","password":"x"},{"user":"a","password":"y"}]}`:      "listed twice",
+		`{"users":[{"user":"a","password":"x","publsh":["t"]}]}`:                   `unknown field "publsh"`,
+		`{"users":[{"user":"a","password":"x","publish":["topic.*"]}]}`:            "no topic name",
+		`{"users":[{"user":"a","password":"x","publish":[">"]}]}`:                  "no topic name",
+		`{"users":[{"user":"a","password":"x","publish":["$JS.API.STREAM.x"]}]}`:   "no topic name",
+		`{"users":[{"user":"a","password":"x","publish":["_INBOX.somebody"]}]}`:    "no topic name",
+		`{"users":[{"user":"a","password":"x","subscribe":["topic"]}]}`:            "list both",
+		`{"users":[{"user":"a.b","password":"x","publish":[],"subscribe":[]}]}`:    "such a name has letters",
+		`{"users":[{"user":"a","password":"x","publish":[],"subscribe":["a.b"]}]}`: "no plain topic name",
+		`{"users":[{"user":"a","password":"x","view":true,"subscribe":[]}]}`:       "a viewer reads everything",
+		`{"users":[{"user":"a","password":"x"}]} {"users":[]}`:                     "after the closing brace",
 		`users: a`: `it must read {"users"`,
 	} {
 		_, err := readUsers(usersFile(t, content))

@@ -32,7 +32,7 @@ func parseFlags(args []string, usage io.Writer) (settings, error) {
 	flags.StringVar(&s.addr, "addr", "127.0.0.1", "address to listen on")
 	flags.IntVar(&s.port, "port", 4222, "port to listen on; 0 takes a free one and logs it")
 	flags.StringVar(&s.dir, "dir", "", "folder of the message store, made when missing (required)")
-	flags.StringVar(&s.usersFile, "users", "", `JSON file {"users":[{"user":"cart","password":"…","publish":["topic-tranlog"]}]}; without "publish" a user may publish to every topic`)
+	flags.StringVar(&s.usersFile, "users", "", `JSON file {"users":[{"user":"cart","password":"…","publish":["topic-tranlog"],"subscribe":[]}]}; without a list a user may use every topic`)
 	flags.BoolVar(&s.insecure, "insecure", false, "run without -users: whoever reaches the port may do everything")
 	flags.DurationVar(&s.syncInterval, "sync-interval", defaultSyncInterval, "how often the store is synced to disk")
 	flags.BoolVar(&s.syncAlways, "sync-always", false, "sync every message before it is acknowledged")

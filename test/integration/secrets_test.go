@@ -40,6 +40,8 @@ func knownSecrets(t *testing.T) map[string]string {
 			var inner any
 			if json.Unmarshal([]byte(v), &inner) == nil {
 				collect(name, inner)
+			} else if strings.HasSuffix(name, ".publish") || strings.HasSuffix(name, ".subscribe") {
+				return // names of topics
 			} else if strings.Contains(name, "token") || strings.Contains(name, "password") || len(v) >= 20 && !strings.Contains(name, "jwks") {
 				secrets[name] = v
 			}

@@ -93,7 +93,8 @@ func (b *broker) options() []nats.Option {
 		nats.ErrorHandler(b.complain),
 	}
 	if b.settings.user != "" {
-		options = append(options, nats.UserInfo(b.settings.user, b.settings.password))
+		// An inbox of its own name: the broker may let a user have no other.
+		options = append(options, nats.UserInfo(b.settings.user, b.settings.password), nats.CustomInboxPrefix("_INBOX."+brokerName(b.settings.user)))
 	}
 	return options
 }

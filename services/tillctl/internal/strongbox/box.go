@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tillroll/tillroll/pkg/auth"
+	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/proof"
 )
 
@@ -36,12 +37,29 @@ type brokerUsers struct {
 	Users []brokerEntry `json:"users"`
 }
 
-// brokerEntry is a user; Publish is the operator's to add and is kept as it is.
+// brokerEntry is a user and the topics that it may use; one without a list may use all. The lists of
+// the apps have what they need, and what the operator added.
 type brokerEntry struct {
-	User     string          `json:"user"`
-	Password string          `json:"password"`
-	Publish  json.RawMessage `json:"publish,omitempty"`
-	View     bool            `json:"view,omitempty"` // reads stored messages and does nothing else
+	User      string    `json:"user"`
+	Password  string    `json:"password"`
+	Publish   *[]string `json:"publish,omitempty"`
+	Subscribe *[]string `json:"subscribe,omitempty"`
+	View      bool      `json:"view,omitempty"` // reads stored messages and does nothing else
+}
+
+// limit lets the user use topics, and tells whether it could not before, or could use all.
+func (e *brokerEntry) limit(to event.Rights) (changed bool) {
+	for list, topics := range map[**[]string][]string{&e.Publish: to.Publish, &e.Subscribe: to.Subscribe} {
+		if *list == nil {
+			*list, changed = &[]string{}, true
+		}
+		for _, topic := range topics {
+			if !slices.Contains(**list, topic) {
+				**list, changed = append(**list, topic), true
+			}
+		}
+	}
+	return changed
 }
 
 // viewer is the broker's user of `tillctl events tail`. It is nobody's secret but the users file's.
@@ -228,7 +246,8 @@ func sameKey(known, key jose.JSONWebKey) bool {
 	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
-// fillBroker lets every app that has a password in at the broker.
+// fillBroker lets every app that has a password in at the broker, for its own topics. An older release
+// wrote no topics.
 func (b *box) fillBroker() error {
 	var found Findings
 	for _, a := range apps {
@@ -237,10 +256,17 @@ func (b *box) fillBroker() error {
 		}
 		user, password := b.secrets[a.name][brokerUser], b.secrets[a.name][brokerPass]
 		known := b.brokerUser(user)
-		if known == nil {
-			b.broker.Users = append(b.broker.Users, brokerEntry{User: user, Password: password})
+		switch {
+		case known == nil:
+			entry := brokerEntry{User: user, Password: password}
+			entry.limit(event.RightsOf(a.name))
+			b.broker.Users = append(b.broker.Users, entry)
 			b.note(brokerFile, user)
-		} else if known.Password != password {
+		case known.Password == password:
+			if known.limit(event.RightsOf(a.name)) {
+				b.note(brokerFile, "the topics of "+user)
+			}
+		default:
 			found = append(found, Finding{
 				fmt.Sprintf("%s and %s have different passwords for the user %q: its sidecar would not get in", b.path(a.file()), b.path(brokerFile), user),
 				fmt.Sprintf("Stop the stack and move %s away: `tillctl init` makes it anew from what the apps know.", b.path(brokerFile)),

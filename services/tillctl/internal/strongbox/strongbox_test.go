@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/services/tillctl/internal/strongbox"
@@ -174,7 +175,7 @@ func TestWhatTheOperatorAddedStays(t *testing.T) {
 	delete(secrets, "app-token")
 	write(t, data, "secrets/cart.json", secrets)
 	users := brokerUsers(t, data)
-	users[0]["publish"] = []any{"topic-events"}
+	users[0]["publish"] = append(users[0]["publish"].([]any), "topic-of-mine")
 	users = append(users[:1], map[string]any{"user": "watcher", "password": "w"})
 	write(t, data, "secrets/broker.json", map[string]any{"users": users})
 
@@ -182,8 +183,57 @@ func TestWhatTheOperatorAddedStays(t *testing.T) {
 	require.NoError(t, err)
 	requireConsistent(t, data)
 	assert.Equal(t, "s3cret", secretsOf(t, data, "cart")["payment-gateway"])
-	assert.Equal(t, []any{"topic-events"}, brokerUsers(t, data)[0]["publish"])
+	assert.Contains(t, brokerUsers(t, data)[0]["publish"], "topic-of-mine")
 	assert.Equal(t, "watcher", brokerUsers(t, data)[1]["user"])
+}
+
+// The local components and the users of the broker let the apps do the same.
+func TestTheAppsMayUseTheirTopicsAtTheBrokerAndNoOthers(t *testing.T) {
+	component, err := os.ReadFile("../../../../components/local/pubsub.yaml")
+	require.NoError(t, err)
+	var settings struct {
+		Spec struct {
+			Metadata []struct{ Name, Value string }
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(component, &settings))
+	scopes := map[string]map[string][]string{}
+	for _, m := range settings.Spec.Metadata {
+		scopes[m.Name] = map[string][]string{}
+		for _, of := range strings.Split(m.Value, ";") {
+			app, topics, _ := strings.Cut(strings.Join(strings.Fields(of), ""), "=")
+			scopes[m.Name][app] = strings.Split(topics, ",")
+		}
+	}
+	limited := 0
+	for _, user := range brokerUsers(t, complete(t)) {
+		if user["view"] == true {
+			continue
+		}
+		limited++
+		assert.ElementsMatch(t, scopes["publishingScopes"][user["user"].(string)], user["publish"], user["user"])
+		assert.ElementsMatch(t, scopes["subscriptionScopes"][user["user"].(string)], user["subscribe"], user["user"])
+	}
+	assert.Equal(t, 3, limited)
+}
+
+// A data folder of an older release has no lists; the lists of a newer one are longer.
+func TestListsOfTopicsAreAddedAndCompleted(t *testing.T) {
+	data := complete(t)
+	want := brokerUsers(t, data)
+	users := brokerUsers(t, data)
+	delete(users[0], "publish")
+	delete(users[0], "subscribe")
+	users[1]["publish"], users[2]["subscribe"] = users[1]["publish"].([]any)[:1], []any{}
+	users = append(users, map[string]any{"user": "watcher", "password": "w"}, map[string]any{"user": "mute", "password": "m", "publish": []any{}})
+	write(t, data, "secrets/broker.json", map[string]any{"users": users})
+	made, err := strongbox.Complete(data, rand.Reader)
+	require.NoError(t, err)
+	assert.Len(t, made, 1)
+	assert.Equal(t, append(want, users[len(users)-2:]...), brokerUsers(t, data), "and those of others are as they were")
+	made, err = strongbox.Complete(data, rand.Reader)
+	require.NoError(t, err)
+	assert.Empty(t, made)
 }
 
 func TestWhatIsWrongIsNamedWithItsRemedyAndNothingIsWritten(t *testing.T) {
