@@ -91,7 +91,14 @@ type entryAnswer struct {
 }
 
 // Route answers both forms of delivery, a single CloudEvent and a bulk, on one path.
-func Route(log *zap.Logger, handle Handler) gin.HandlerFunc {
+func Route(log *zap.Logger, handle Handler) gin.HandlerFunc { return route(log, read, handle) }
+
+// RawRoute is Route for a subscription with rawPayload, to which the sidecar delivers whatever lies on
+// the topic: a message that is no JSON, too, which it could not deliver otherwise and would try again
+// for ever. Raw is the message itself.
+func RawRoute(log *zap.Logger, handle Handler) gin.HandlerFunc { return route(log, readRaw, handle) }
+
+func route(log *zap.Logger, read func(json.RawMessage) Message, handle Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 		if err != nil {
@@ -104,7 +111,7 @@ func Route(log *zap.Logger, handle Handler) gin.HandlerFunc {
 			for i, e := range envelope.Entries {
 				raws[i] = e.Event
 			}
-			answers := run(c.Request.Context(), log, handle, raws)
+			answers := run(c.Request.Context(), log, read, handle, raws)
 			out := bulkAnswer{Statuses: make([]entryAnswer, len(answers))}
 			for i, a := range answers {
 				out.Statuses[i] = entryAnswer{envelope.Entries[i].EntryID, a}
@@ -112,12 +119,12 @@ func Route(log *zap.Logger, handle Handler) gin.HandlerFunc {
 			c.JSON(http.StatusOK, out)
 			return
 		}
-		c.JSON(http.StatusOK, run(c.Request.Context(), log, handle, []json.RawMessage{body})[0])
+		c.JSON(http.StatusOK, run(c.Request.Context(), log, read, handle, []json.RawMessage{body})[0])
 	}
 }
 
 // run handles what is no health check. A panic is a RETRY of the whole delivery.
-func run(ctx context.Context, log *zap.Logger, handle Handler, raws []json.RawMessage) (answers []Answer) {
+func run(ctx context.Context, log *zap.Logger, read func(json.RawMessage) Message, handle Handler, raws []json.RawMessage) (answers []Answer) {
 	answers = make([]Answer, len(raws))
 	var messages []Message
 	var places []int
@@ -155,6 +162,23 @@ func read(raw json.RawMessage) Message {
 		m.Err = fmt.Errorf("the CloudEvent has no JSON data")
 	}
 	return m
+}
+
+// readRaw takes a message out of what Dapr wraps it in: one delivered by itself is the data_base64 of a
+// CloudEvent of the sidecar's own, one of a bulk is base64 alone.
+func readRaw(raw json.RawMessage) Message {
+	var alone []byte
+	if json.Unmarshal(raw, &alone) == nil && len(alone) > 0 {
+		return read(alone)
+	}
+	var wrapped struct {
+		Data       json.RawMessage `json:"data"`
+		DataBase64 []byte          `json:"data_base64"`
+	}
+	if json.Unmarshal(raw, &wrapped) == nil && len(wrapped.Data) == 0 && len(wrapped.DataBase64) > 0 {
+		return read(wrapped.DataBase64)
+	}
+	return read(raw)
 }
 
 // callerHeader is set by the sidecar on service invocations, and never on deliveries.

@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +73,31 @@ func TestEveryAnswerIsA200WithAStatus(t *testing.T) {
 		w := post(c.body)
 		assert.Equal(t, http.StatusOK, w.Code, name)
 		assert.JSONEq(t, c.want, w.Body.String(), name)
+	}
+}
+
+// Of a raw subscription everything is delivered wrapped; handlers see what lay on the topic.
+func TestARawRouteUnwrapsWhatLayOnTheTopic(t *testing.T) {
+	sale, garbage := base64.StdEncoding.EncodeToString([]byte(`{"id":"1","data":{"id":"e1"}}`)), base64.StdEncoding.EncodeToString([]byte("\xff garbage"))
+	stored := `"status":"SUCCESS","success":true,"eventId":"e1","message":"stored"`
+	dropped := `"status":"DROP","success":false,"eventId":"","message":"not a CloudEvent: invalid character 'ÿ' looking for beginning of value"`
+	for body, want := range map[string]string{
+		`{"id":"x","topic":"dead","data_base64":"` + sale + `"}`:                                         "{" + stored + "}",
+		`{"id":"x","topic":"dead","data_base64":"` + garbage + `"}`:                                      "{" + dropped + "}",
+		`{"entries":[{"entryId":"a","event":"` + sale + `"},{"entryId":"b","event":"` + garbage + `"}]}`: `{"statuses":[{"entryId":"a",` + stored + `},{"entryId":"b",` + dropped + `}]}`,
+		`{"id":"1","data":{"id":"e1"}}`:                                                                  "{" + stored + "}", // not wrapped
+	} {
+		gin.SetMode(gin.ReleaseMode)
+		e := gin.New()
+		e.POST("/", delivery.RawRoute(zap.NewNop(), func(ctx context.Context, messages []delivery.Message) []delivery.Answer {
+			for _, m := range messages {
+				assert.Equal(t, m.Err != nil, string(m.Raw) == "\xff garbage", "the message itself")
+			}
+			return handle(ctx, messages)
+		}))
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
+		assert.JSONEq(t, want, w.Body.String(), body)
 	}
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,7 +100,7 @@ func (in *Ingest) Handle(ctx context.Context, topic string, messages []Message) 
 // HandleDeadLetters takes what the sidecar of an application gave up. What the journal itself stores
 // is stored if that is possible now; the rest is set aside for somebody to look at.
 func (in *Ingest) HandleDeadLetters(ctx context.Context, app string, messages []Message) []Verdict {
-	return in.handle(ctx, messages, func(m *Message) string { return m.CloudEvent.Topic }, origin{givenUpBy: app})
+	return in.handle(ctx, messages, func(m *Message) string { return cmp.Or(m.CloudEvent.Topic, event.DeadLetters(app)) }, origin{givenUpBy: app})
 }
 
 // replay takes quarantined events of one topic. They carry the generation that their publisher had

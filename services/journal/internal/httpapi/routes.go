@@ -122,21 +122,21 @@ func (a *API) Mount(e *gin.Engine) {
 	}
 	deliveries := api.Group("", delivery.OnlySidecar(a.AppToken))
 	for _, s := range Subscriptions {
-		deliveries.POST(s.Path, a.receive(func(ctx context.Context, messages []app.Message) []delivery.Answer {
+		deliveries.POST(s.Path, a.receive(delivery.Route, func(ctx context.Context, messages []app.Message) []delivery.Answer {
 			return answers(a.App.Ingest.Handle(ctx, s.Topic, messages), delivery.Dropped)
 		}))
 	}
 	deliveries.POST(DeadLetters, func(c *gin.Context) {
 		from := c.Param("app")
-		a.receive(func(ctx context.Context, messages []app.Message) []delivery.Answer {
+		a.receive(delivery.RawRoute, func(ctx context.Context, messages []app.Message) []delivery.Answer {
 			// A dead letter that lies in quarantine is done: dropping it would make it one again.
 			return answers(a.App.Ingest.HandleDeadLetters(ctx, from, messages), delivery.Succeeded)
 		})(c)
 	})
 }
 
-func (a *API) receive(handle func(context.Context, []app.Message) []delivery.Answer) gin.HandlerFunc {
-	return delivery.Route(a.Log, func(ctx context.Context, delivered []delivery.Message) []delivery.Answer {
+func (a *API) receive(route func(*zap.Logger, delivery.Handler) gin.HandlerFunc, handle func(context.Context, []app.Message) []delivery.Answer) gin.HandlerFunc {
+	return route(a.Log, func(ctx context.Context, delivered []delivery.Message) []delivery.Answer {
 		messages := make([]app.Message, len(delivered))
 		for i, m := range delivered {
 			messages[i] = app.Message(m)
