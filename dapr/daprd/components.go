@@ -2,6 +2,7 @@ package main
 
 import (
 	bindhttp "github.com/dapr/components-contrib/bindings/http"
+	bindfiles "github.com/dapr/components-contrib/bindings/localstorage"
 	nrsqlite "github.com/dapr/components-contrib/nameresolution/sqlite"
 	psmemory "github.com/dapr/components-contrib/pubsub/in-memory"
 	secretenv "github.com/dapr/components-contrib/secretstores/local/env"
@@ -39,6 +40,8 @@ func components() *registry.Options {
 
 	// Alerts of the journal go to a webhook through it.
 	bindings.DefaultRegistry.RegisterOutputBinding(bindhttp.NewHTTP, "http")
+	// The journal's archive can be kept behind any binding of objects; this is the one for a folder.
+	bindings.DefaultRegistry.RegisterOutputBinding(bindfiles.NewLocalStorage, "localstorage")
 
 	nameresolution.DefaultRegistry.RegisterComponent(nrsqlite.NewResolver, "sqlite")
 	nameresolution.DefaultRegistry.RegisterComponent(newNoResolver, runtimeDefaultResolver)

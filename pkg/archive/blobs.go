@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -14,13 +15,18 @@ import (
 // ErrNotExist says that there is no blob of that name.
 var ErrNotExist = fs.ErrNotExist
 
+// ErrTooLarge says that a blob is larger than what can be kept there; Writer.Size tells while it is written
+// when it is time for another part.
+var ErrTooLarge = errors.New("archive: the blob is too large for where it should be kept")
+
 // Blobs is where segments are kept. Every implementation passes archivetest.Run. All of it is safe for
 // concurrent use. A name or prefix that CheckName or CheckPrefix does not let pass fails everything
 // with fs.ErrInvalid.
 type Blobs interface {
 	// Put keeps what r gives under name, all of it or nothing: when it fails, whatever had the name before
 	// is still there. A blob that has the name is replaced. When it returns nil the blob outlives a
-	// power cut.
+	// power cut. What is put begins as a frame of zstd does, which is what every segment does: others an
+	// implementation may refuse. Where blobs have a largest size, a larger one fails with ErrTooLarge.
 	Put(ctx context.Context, name string, r io.Reader) error
 	// Open gives the blob, or ErrNotExist.
 	Open(ctx context.Context, name string) (Blob, error)

@@ -170,6 +170,10 @@ func sumUp(of *Manifest, streams map[string]*Range, tills map[int]*Terminal) {
 	}
 }
 
+// Size is how many bytes were written so far. The events of the last group and what ends the segment come
+// to it: at most a megabyte, as long as no event is larger.
+func (w *Writer) Size() int64 { return w.at }
+
 func (w *Writer) flush() {
 	lines := encoder().EncodeAll(w.lines, nil)
 	rows := encoder().EncodeAll(w.rows, nil)
