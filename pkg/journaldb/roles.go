@@ -47,7 +47,26 @@ type Scope struct {
 var rights = map[Access][]string{
 	Append: {"find", "insert", "listIndexes", "createCollection", "createIndex"},
 	Change: {"find", "insert", "update", "listIndexes", "createCollection", "createIndex"},
+	Watch:  {"find", "listIndexes", "createCollection", "createIndex"},
 }
+
+// archiving are the actions by which the archiver uses a collection.
+var archiving = map[Archiving][]string{
+	0:      {"find"},
+	Remove: {"find", "remove"},
+	Add:    {"find", "insert"},
+	Hold:   {"find", "insert", "update"},
+	Store:  {"find", "insert", "remove"},
+}
+
+// Use gives the actions by which somebody uses a collection.
+type Use func(Collection) []string
+
+// The uses: that of the journal service, and that of its archiver.
+var (
+	ByService  Use = func(c Collection) []string { return rights[c.Access] }
+	ByArchiver Use = func(c Collection) []string { return archiving[c.Archiver] }
+)
 
 // Roles are all roles.
 func Roles(s Scope) []Role {
@@ -58,21 +77,17 @@ func Roles(s Scope) []Role {
 func Service(s Scope) Role {
 	return Role{
 		Name: ServiceRole, For: "The journal service: adds to journal and logs, and never changes or removes what stands there.",
-		Privileges: s.privileges(func(c Collection) []string { return rights[c.Access] }),
+		Privileges: s.privileges(ByService),
 	}
 }
 
-// Archiver is the role of whoever removes what is past its retention. It may not add or change
-// anything, so what it leaves behind can be proved.
+// Archiver is the role of the journal's archiver. To journal and logs it may add nothing and change
+// nothing there, and event ids, chains, the log over them and its checkpoints it may only read: so what it
+// removes can be missed, and what it leaves behind can be proved.
 func Archiver(s Scope) Role {
 	return Role{
-		Name: ArchiverRole, For: "Archiving: reads everything, removes from journal and logs what is past its retention.",
-		Privileges: s.privileges(func(c Collection) []string {
-			if c.Archived {
-				return []string{"find", "remove"}
-			}
-			return []string{"find"}
-		}),
+		Name: ArchiverRole, For: "The archiver: reads everything, adds segments to the archive, removes from journal and logs what a segment has.",
+		Privileges: s.privileges(ByArchiver),
 	}
 }
 
@@ -141,21 +156,27 @@ func anyOr(database string) string {
 	return database
 }
 
-// Excess gives those of the granted rights that the service does not need. Rights on a single
+// Excess gives those of the granted rights that a use does not need. Rights on a single
 // collection of a name that the tables do not know are none of its business: so the roles for a newer
 // program can be there before the program is.
-func Excess(granted []Granted, platform string) []Granted {
+func (use Use) Excess(granted []Granted, platform string) []Granted {
 	var all []Granted
 	for _, g := range granted {
-		if g.Actions = slices.DeleteFunc(slices.Clone(g.Actions), g.needed(platform)); len(g.Actions) > 0 {
+		if g.Actions = slices.DeleteFunc(slices.Clone(g.Actions), g.needed(platform, use)); len(g.Actions) > 0 {
 			all = append(all, g)
 		}
 	}
 	return all
 }
 
-// needed tells of every action of a granted privilege whether the service needs it there.
-func (g Granted) needed(platform string) func(action string) bool {
+// Excess is that of the service.
+func Excess(granted []Granted, platform string) []Granted { return ByService.Excess(granted, platform) }
+
+// Missing is that of the service.
+func Missing(granted []Granted, platform string) []string { return ByService.Missing(granted, platform) }
+
+// needed tells of every action of a granted privilege whether a use needs it there.
+func (g Granted) needed(platform string, use Use) func(action string) bool {
 	if g.Cluster || g.Any || g.Database == nil || g.Collection == nil || *g.Collection == "" {
 		return func(string) bool { return false }
 	}
@@ -163,35 +184,35 @@ func (g Granted) needed(platform string) func(action string) bool {
 	if *g.Database == platform {
 		schemas = []Schema{Platform}
 	}
-	fits := accesses(*g.Collection, schemas)
+	fits := named(*g.Collection, schemas)
 	if len(fits) == 0 {
-		unknown := len(accesses(*g.Collection, []Schema{Tenant, Platform})) == 0
+		unknown := len(named(*g.Collection, []Schema{Tenant, Platform})) == 0
 		return func(string) bool { return unknown }
 	}
 	return func(action string) bool {
-		return slices.ContainsFunc(fits, func(a Access) bool { return slices.Contains(rights[a], action) })
+		return slices.ContainsFunc(fits, func(c Collection) bool { return slices.Contains(use(c), action) })
 	}
 }
 
-// accesses is what is done with collections of a name.
-func accesses(collection string, schemas []Schema) (all []Access) {
+// named are the collections of a name.
+func named(collection string, schemas []Schema) (all []Collection) {
 	for _, schema := range schemas {
 		for _, c := range schema.Collections {
 			if c.Name == collection {
-				all = append(all, c.Access)
+				all = append(all, c)
 			}
 		}
 	}
 	return all
 }
 
-// Missing gives what the service cannot do in the platform's database with the granted rights, and
-// what it cannot do in a tenant's, where it has rights in no tenant's database at all.
-func Missing(granted []Granted, platform string) []string {
+// Missing gives what cannot be done in the platform's database with the granted rights that a use needs,
+// and what cannot be done in a tenant's, where there are rights in no tenant's database at all.
+func (use Use) Missing(granted []Granted, platform string) []string {
 	var all []string
 	lacks := func(name string, schema Schema, in func(database string) bool) {
 		for _, c := range schema.Collections {
-			for _, action := range rights[c.Access] {
+			for _, action := range use(c) {
 				if !slices.ContainsFunc(granted, func(g Granted) bool { return g.allows(action, c.Name, in) }) {
 					all = append(all, fmt.Sprintf("%s on %s.%s", action, name, c.Name))
 				}

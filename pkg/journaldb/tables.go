@@ -14,6 +14,23 @@ const (
 	Append Access = iota + 1
 	// Change is for what is derived or has a state: it is found, inserted and updated.
 	Change
+	// Watch is for what only the archiver writes: it is found.
+	Watch
+)
+
+// Archiving is what the archiver does with the documents of a collection, beside finding them.
+type Archiving int
+
+const (
+	// Remove is for what moves to the archive: it is removed when a segment has it.
+	Remove Archiving = iota + 1
+	// Add is for what the archiver puts on record: it is inserted and never again touched.
+	Add
+	// Hold is for what says who archives now: it is inserted and updated.
+	Hold
+	// Store is for the segments themselves where they are kept in the database: they are inserted, and
+	// removed when their retention has ended.
+	Store
 )
 
 // ShardKey is how a collection is spread over the shards of a cluster.
@@ -41,8 +58,8 @@ type Collection struct {
 	Name   string
 	Access Access
 	Shard  ShardKey
-	// Archived collections are emptied, entry by entry, when their retention has ended.
-	Archived bool
+	// Archiver is what the archiver does here; 0: it only looks.
+	Archiver Archiving
 	Indexes  []Index
 }
 
@@ -84,6 +101,17 @@ const (
 
 	Terms      = "journal_terms"       // what entries can be found by in a keyword search
 	TermCounts = "journal_term_counts" // how many entries have a term, roughly
+
+	ArchiveSegments = "archive_segment" // the catalogue
+	ArchiveParts    = "archive_parts"   // which links of which chains each segment has
+	ArchiveRemoved  = "archive_removed" // of which segments the originals are gone
+	ArchiveHolds    = "archive_hold"    // what is kept for longer
+	ArchivePurges   = "archive_purge"   // what was given up when its retention had ended
+	ArchiveErased   = "archive_erased"  // and is gone
+	ArchiveRuns     = "archive_run"
+	ArchiveLease    = "archive_lease"
+	ArchiveBlobs    = "archive_blob"  // the segments themselves, where they are kept in the database:
+	ArchiveChunks   = "archive_chunk" // their bytes
 )
 
 // Collections of the platform.
@@ -92,6 +120,7 @@ const (
 	Terminals  = "terminals"
 	Ping       = "ping"
 	Quarantine = "quarantine"
+	Retention  = "retention" // how long each tenant keeps what where
 )
 
 // Version is the collection of every database that says how new it is.
@@ -105,28 +134,28 @@ const Version = "schema_version"
 // place ends the indexes by which lists are ordered, so that no two entries are equal.
 //
 // The terms of entries stand beside the journal, not in it: they are derived, and may be made anew.
-var Tenant = Schema{Kind: "journal", Version: 3, Collections: []Collection{
+var Tenant = Schema{Kind: "journal", Version: 4, Collections: []Collection{
 	{Name: IDs, Access: Append, Shard: ByID, Indexes: []Index{On("stream", "chain_seq")}},
-	{Name: Tran, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
+	{Name: Tran, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
 		On("cart_id"), On("shard_key"),
 	}},
-	{Name: Cash, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
+	{Name: Cash, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "business_date"),
 		On("store_code", "terminal_no", "business_date", "open_counter"),
 		On("amount"), On("shard_key"),
 	}},
-	{Name: OpenClose, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
+	{Name: OpenClose, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "business_date", "open_counter"),
 		On("operation"), On("shard_key"),
 	}},
-	{Name: Event, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
+	{Name: Event, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{
 		On("event_type", "occurred_at", "_id"), On("correlation_id", "occurred_at", "_id"), On("store_code", "terminal_no", "occurred_at", "_id"),
 		On("store_code", "terminal_no", "producer", "sequence"), On("occurred_at", "_id"), On("shard_key"),
 	}},
 	{Name: Snapshot, Access: Append, Shard: ByTill, Indexes: []Index{On("kind", "code", "version"), On("shard_key")}},
-	{Name: Direct, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{On("shard_key")}},
-	{Name: Journal, Access: Append, Shard: ByTill, Archived: true, Indexes: []Index{
+	{Name: Direct, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{On("shard_key")}},
+	{Name: Journal, Access: Append, Shard: ByTill, Archiver: Remove, Indexes: []Index{
 		On("tenant_id", "store_code", "terminal_no", "transaction_type", "generate_date_time"),
 		On("tenant_id", "store_code", "business_date"),
 		On("tenant_id", "store_code", "terminal_no", "business_date"),
@@ -154,8 +183,18 @@ var Tenant = Schema{Kind: "journal", Version: 3, Collections: []Collection{
 		On("store_code", "terminal_no", "business_date", "place"), On("business_date", "place"), On("owes", "place"),
 	}},
 	{Name: Accesses, Access: Append, Indexes: []Index{On("at", "place"), On("subject", "at", "place")}},
-	{Name: Terms, Access: Change, Shard: ByID, Indexes: []Index{On("terms", "generated_at", "place")}},
+	{Name: Terms, Access: Change, Shard: ByID, Archiver: Remove, Indexes: []Index{On("terms", "generated_at", "place")}},
 	{Name: TermCounts, Access: Change, Indexes: []Index{On("n")}},
+	{Name: ArchiveSegments, Access: Watch, Archiver: Add, Indexes: []Index{On("business_date", "store_code", "part"), On("store_code", "business_date", "part")}},
+	{Name: ArchiveParts, Access: Watch, Archiver: Add, Indexes: []Index{Unique("stream", "first")}},
+	{Name: ArchiveRemoved, Access: Watch, Archiver: Add},
+	{Name: ArchiveHolds, Access: Append, Indexes: []Index{On("segment")}},
+	{Name: ArchivePurges, Access: Watch, Archiver: Add},
+	{Name: ArchiveErased, Access: Watch, Archiver: Add},
+	{Name: ArchiveRuns, Access: Watch, Archiver: Add, Indexes: []Index{On("place")}},
+	{Name: ArchiveLease, Access: Watch, Archiver: Hold},
+	{Name: ArchiveBlobs, Access: Watch, Archiver: Store},
+	{Name: ArchiveChunks, Access: Watch, Archiver: Store, Indexes: []Index{On("blob", "upload", "no")}},
 	{Name: Version, Access: Change},
 }}
 
@@ -172,6 +211,7 @@ var Platform = Schema{Kind: "platform", Version: 1, Collections: []Collection{
 		On("tenant_id", "store_code", "terminal_no", "producer", "state", "place"),
 		On("owes", "place"),
 	}},
+	{Name: Retention, Access: Append, Indexes: []Index{On("tenant_id", "place")}},
 	{Name: Version, Access: Change},
 }}
 

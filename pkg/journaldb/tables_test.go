@@ -10,11 +10,11 @@ import (
 
 // unfit tells what is wrong with a row of the table; nothing when it can be used as it stands.
 func unfit(c journaldb.Collection) (why []string) {
-	if c.Access != journaldb.Append && c.Access != journaldb.Change {
+	if c.Access != journaldb.Append && c.Access != journaldb.Change && c.Access != journaldb.Watch {
 		why = append(why, "says not what is done with its documents")
 	}
-	if c.Archived && c.Access != journaldb.Append {
-		why = append(why, "is archived and changes")
+	if (c.Access == journaldb.Watch) != (c.Archiver == journaldb.Add || c.Archiver == journaldb.Hold || c.Archiver == journaldb.Store) {
+		why = append(why, "is written by both, or by nobody")
 	}
 	names, byTill := map[string]bool{}, false
 	for _, ix := range c.Indexes {
@@ -52,7 +52,9 @@ func TestEveryRowCanBeUsed(t *testing.T) {
 func TestUnfitRowsAreFound(t *testing.T) {
 	for _, c := range []journaldb.Collection{
 		{},
-		{Access: journaldb.Change, Archived: true},
+		{Access: journaldb.Append, Archiver: journaldb.Add},
+		{Access: journaldb.Change, Archiver: journaldb.Hold},
+		{Access: journaldb.Watch},
 		{Access: journaldb.Append, Shard: journaldb.ByTill},
 		{Access: journaldb.Append, Shard: journaldb.ByTill, Indexes: []journaldb.Index{journaldb.On("shard_key"), journaldb.Unique("receipt_no")}},
 		{Access: journaldb.Append, Shard: journaldb.ByID, Indexes: []journaldb.Index{journaldb.Unique("receipt_no")}},

@@ -56,6 +56,7 @@ type Store interface {
 	Log
 	Examiner
 	AccessLog
+	Archive
 	// Ping tells whether the database can be read and written now.
 	Ping(ctx context.Context) error
 	// Describe tells which database it is and, of a cluster, who its members are.

@@ -39,6 +39,7 @@ type Examined struct {
 	Producer string
 	Sequence uint64
 	Content  []byte // empty where Examines says that nothing of the event is looked at
+	Archived bool   // the content is in a segment of the archive
 }
 
 // Examines tells whether the content of an event matters here. Of business events only signing in does.

@@ -40,6 +40,8 @@ type Stored struct {
 	Entry     *Entry
 	Generated time.Time // the entry's instant as it is indexed
 	Number    *int64    // the entry's transaction number as it is indexed
+	// Archived says that content and entry are not here, because a segment of the archive has them.
+	Archived bool
 }
 
 // subject is one row of the table of topics: what comes on it, from whom, in which streams.

@@ -147,8 +147,13 @@ func (s *Store) Behind(ctx context.Context, stream identity.Stream, seq uint64, 
 		return nil, err
 	}
 	contents, err := examinedContents(ctx, db, byLog)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := moved(ctx, db, []string{stream.ID()})
 	for _, l := range out {
 		l.Content = contents[l.EventID]
+		l.Archived = len(l.Content) == 0 && sets[stream.ID()].Contains(l.Seq)
 	}
 	return out, err
 }

@@ -43,18 +43,22 @@ func (s *Store) checkRights(ctx context.Context) error {
 		p.Resource.Actions = p.Actions
 		granted = append(granted, p.Resource)
 	}
-	if missing := journaldb.Missing(granted, s.platform.Name()); len(missing) > 0 {
-		return fmt.Errorf("the MongoDB user lacks rights that the journal needs: %s; give it the role %s as `tillctl mongo roles` makes it",
-			told(missing), journaldb.ServiceRole)
+	who, use, role := "the journal", journaldb.ByService, journaldb.ServiceRole
+	if s.archiver {
+		who, use, role = "the archiver", journaldb.ByArchiver, journaldb.ArchiverRole
+	}
+	if missing := use.Missing(granted, s.platform.Name()); len(missing) > 0 {
+		return fmt.Errorf("the MongoDB user lacks rights that %s needs: %s; give it the role %s as `tillctl mongo roles` makes it",
+			who, told(missing), role)
 	}
 	var excess []string
-	for _, g := range journaldb.Excess(granted, s.platform.Name()) {
+	for _, g := range use.Excess(granted, s.platform.Name()) {
 		excess = append(excess, g.String())
 	}
 	if len(excess) > 0 {
-		return fmt.Errorf("the MongoDB user has rights that the journal does not need, with which what stands there could be changed: %s; "+
+		return fmt.Errorf("the MongoDB user has rights that %s does not need, with which what stands there could be changed: %s; "+
 			"give it the role %s alone, as `tillctl mongo roles` makes it, or set %s=true for development",
-			told(excess), journaldb.ServiceRole, AnyRightsVariable)
+			who, told(excess), role, AnyRightsVariable)
 	}
 	return nil
 }

@@ -71,6 +71,9 @@ type Config struct {
 	NoTextIndex []string
 	// Tracer takes a span for every command, without its content; nil: none is made.
 	Tracer trace.TracerProvider
+	// Archiver opens the store with the archiver's credential: it makes no database, and its rights are held
+	// against the archiver's (NewArchiver).
+	Archiver bool
 	// Namespace stands before the names of all databases: several installations share one server.
 	Namespace string
 }
@@ -85,6 +88,7 @@ type Store struct {
 	noText   []string
 	limits   app.SearchLimits
 	tallies  *tallies
+	archiver bool
 
 	mu        sync.Mutex
 	tenants   map[string]bool // those whose database was looked at
@@ -109,7 +113,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		client: client, clock: cfg.Clock, prefix: cfg.Namespace + journaldb.TenantPrefix, noText: cfg.NoTextIndex, limits: app.UsualSearchLimits, tallies: newTallies(),
-		platform: client.Database(cfg.Namespace + journaldb.PlatformDatabase), places: newPlaces(),
+		platform: client.Database(cfg.Namespace + journaldb.PlatformDatabase), places: newPlaces(), archiver: cfg.Archiver,
 		tenants: map[string]bool{}, terminals: map[string]bool{},
 		step: func(string) error { return nil },
 	}
@@ -167,6 +171,9 @@ func (s *Store) prepare(ctx context.Context, anyRights bool) error {
 		if err := s.checkRights(ctx); err != nil {
 			return err
 		}
+	}
+	if s.archiver {
+		return classify(made(ctx, &platformSchema, s.platform))
 	}
 	return classify(platformSchema.prepare(ctx, s.platform))
 }
@@ -283,10 +290,12 @@ func (s *Store) tenant(ctx context.Context, tenant string) (*mongo.Database, err
 	// The database of a listed tenant is never made anew: an empty journal in place of a lost one
 	// would look as if nothing had happened.
 	db := s.database(tenant)
-	if err := s.schema(tenant).upgrade(ctx, db); err != nil {
-		return nil, classify(err)
+	if s.archiver {
+		err = made(ctx, &tenantSchema, db)
+	} else if err = s.schema(tenant).upgrade(ctx, db); err == nil {
+		err = s.indexTerms(ctx, db)
 	}
-	if err := s.indexTerms(ctx, db); err != nil {
+	if err != nil {
 		return nil, classify(err)
 	}
 	s.mu.Lock()

@@ -108,7 +108,7 @@ func together(ctx context.Context, db *mongo.Database, part []*idDocument) ([]*j
 			return nil, err
 		}
 	}
-	return links, nil
+	return links, markArchived(ctx, db, links)
 }
 
 func stored(d *idDocument, content string, e *journalDocument) (*journal.Stored, error) {

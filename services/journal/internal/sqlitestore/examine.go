@@ -95,7 +95,8 @@ func (s *Store) Examination(ctx context.Context, stream identity.Stream) (app.Sa
 
 // behind reads links with what of their events is looked at.
 const behind = `SELECT e.chain_seq, e.event_id, e.topic, e.producer, e.sequence,
-	coalesce(t.content, c.content, o.content, s.content, d.content, CASE WHEN v.event_type = 'Terminal.SignedIn' THEN v.content END, '')
+	coalesce(t.content, c.content, o.content, s.content, d.content, CASE WHEN v.event_type = 'Terminal.SignedIn' THEN v.content END, ''),
+	coalesce(coalesce(t.id, v.id, c.id, o.id, s.id, d.id) IS NULL AND ` + inArchive + `, 0)
 FROM chain_heads h CROSS JOIN event_ids e ON e.stream_id = h.stream_id
 	LEFT JOIN log_event v ON v.id = e.id
 	LEFT JOIN log_tran t ON t.id = e.id
@@ -115,7 +116,7 @@ func (s *Store) Behind(ctx context.Context, stream identity.Stream, seq uint64, 
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		l := &journal.Examined{}
 		out = append(out, l)
-		return rows.Scan(&l.Seq, &l.EventID, &l.Topic, &l.Producer, &l.Sequence, &l.Content)
+		return rows.Scan(&l.Seq, &l.EventID, &l.Topic, &l.Producer, &l.Sequence, &l.Content, &l.Archived)
 	}, behind, stream.ID(), seq, limit)
 	return out, err
 }

@@ -72,7 +72,10 @@ func guards() string {
 		if table == "event_ids" {
 			taken = "id = NEW.id OR event_id = NEW.event_id"
 		}
-		b.WriteString(guard(table, taken))
+		b.WriteString(unchanged(table, taken))
+		if !slices.Contains(archived, table) { // archiveGuards has them
+			b.WriteString(unremoved(table))
+		}
 	}
 	for _, table := range slices.Sorted(maps.Keys(merkleKeys)) {
 		b.WriteString(guard(table, merkleKeys[table]))
@@ -81,14 +84,20 @@ func guards() string {
 }
 
 // guard gives the triggers of one table; taken tells whether there is a row that a new one would replace.
-func guard(table, taken string) string {
+func guard(table, taken string) string { return unchanged(table, taken) + unremoved(table) }
+
+func unchanged(table, taken string) string {
 	return fmt.Sprintf(`
 CREATE TRIGGER IF NOT EXISTS %[1]s_no_update BEFORE UPDATE ON %[1]s
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no update'); END;
-CREATE TRIGGER IF NOT EXISTS %[1]s_no_delete BEFORE DELETE ON %[1]s
-	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no delete'); END;
 CREATE TRIGGER IF NOT EXISTS %[1]s_no_replace BEFORE INSERT ON %[1]s WHEN EXISTS (SELECT 1 FROM %[1]s WHERE %[2]s)
 	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no replace'); END;`, table, taken)
+}
+
+func unremoved(table string) string {
+	return fmt.Sprintf(`
+CREATE TRIGGER IF NOT EXISTS %[1]s_no_delete BEFORE DELETE ON %[1]s
+	BEGIN SELECT RAISE(ABORT, '%[1]s is append-only: no delete'); END;`, table)
 }
 
 // tenantTables are made when they are missing, at every opening: a table that somebody dropped comes
@@ -215,7 +224,7 @@ CREATE TABLE IF NOT EXISTS copies ( -- the newest snapshot of each thing: derive
 // order and add up exactly. Instants are microseconds since 1970 UTC.
 var tenantSchema = schema{
 	kind:  "journal",
-	steps: []string{tenantTables, `-- log_direct, examinations and what else ensure makes: older programs do not know them`, wordsStep, daysStep},
+	steps: []string{tenantTables, `-- log_direct, examinations and what else ensure makes: older programs do not know them`, wordsStep, daysStep, archiveStep()},
 	ensure: tenantTables + `
 CREATE UNIQUE INDEX IF NOT EXISTS event_ids_chain ON event_ids (stream_id, chain_seq);
 CREATE INDEX IF NOT EXISTS log_tran_session ON log_tran (store_code, terminal_no, business_date, open_counter);
@@ -240,7 +249,7 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + merkleTables + examineTables + accessTables + eventIndexes + documentViews() + guards(),
+` + merkleTables + examineTables + accessTables + archiveTables + eventIndexes + documentViews() + guards() + archiveGuards(),
 }
 
 const platformTables = `
@@ -289,7 +298,7 @@ CREATE TABLE IF NOT EXISTS quarantine_debts ( -- word that somebody is owed of a
 var platformSchema = schema{
 	kind:  "platform",
 	steps: []string{platformTables},
-	ensure: platformTables + `
+	ensure: platformTables + retentionTables + guard("retention", "no = NEW.no") + `
 CREATE INDEX IF NOT EXISTS quarantine_list ON quarantine (tenant_id, state, no);
 CREATE INDEX IF NOT EXISTS quarantine_waiting ON quarantine (state, reason, tenant_id, no);
 CREATE INDEX IF NOT EXISTS quarantine_stream ON quarantine (tenant_id, store_code, terminal_no, producer, state);

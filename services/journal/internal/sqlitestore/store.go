@@ -22,7 +22,6 @@ import (
 	"sync"
 
 	"github.com/jonboulle/clockwork"
-	_ "modernc.org/sqlite" // the driver
 
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
@@ -187,7 +186,7 @@ func (s *Store) file(tenant string) string { return filepath.Join(s.dir, tenant+
 type database struct {
 	writer *sql.DB // one connection
 	reader *sql.DB
-	mu     sync.Mutex // held while writing, so that waiting is fair and not SQLite's polling
+	turn   *sync.Mutex // held while writing, so that waiting is fair and not SQLite's polling
 }
 
 // pragmas of every connection. FULL syncs the log at each commit: what was acknowledged survives a
@@ -203,25 +202,30 @@ func openDatabase(ctx context.Context, path string, schema *schema, create bool)
 			return nil, err
 		}
 	}
-	absolute, err := filepath.Abs(path)
+	address, err := addressOf(path)
 	if err != nil {
 		return nil, err
 	}
-	address := (&url.URL{Scheme: "file", Path: absolute}).String() + "?mode=rw&" + pragmas
-	db := &database{}
-	if db.writer, err = sql.Open("sqlite", address+"&_txlock=immediate"); err != nil {
+	db := &database{turn: &sync.Mutex{}}
+	if db.writer, err = sql.Open(plainDriver, address+"&_txlock=immediate"); err != nil {
 		return nil, err
 	}
 	db.writer.SetMaxOpenConns(1)
 	if err := schema.prepare(ctx, db.writer); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal file %s: %w", path, err), db.writer.Close())
 	}
-	if db.reader, err = sql.Open("sqlite", address+"&_pragma=query_only(ON)"); err != nil {
+	if db.reader, err = sql.Open(plainDriver, address+"&_pragma=query_only(ON)"); err != nil {
 		return nil, errors.Join(err, db.writer.Close())
 	}
 	db.reader.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	db.reader.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	return db, nil
+}
+
+// addressOf is how the driver wants to be told of a file.
+func addressOf(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	return (&url.URL{Scheme: "file", Path: absolute}).String() + "?mode=rw&" + pragmas, err
 }
 
 // createFile makes an empty file, which is an empty database, that nobody else may read; SQLite gives
@@ -240,8 +244,8 @@ func (d *database) close() error { return errors.Join(d.reader.Close(), d.writer
 // short, and interrupting SQLite in one would leave its connection in doubt. ctx is looked at before
 // the beginning and before the commit.
 func (d *database) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	if err := ctx.Err(); err != nil {
 		return classify(err)
 	}

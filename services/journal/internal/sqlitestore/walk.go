@@ -18,7 +18,8 @@ const linkColumns = `e.chain_version, e.prev_hash, e.chain_seq, e.event_id, e.co
 	coalesce(t.content, v.content, c.content, o.content, s.content, d.content, ''),
 	j.store_code, j.terminal_no, j.transaction_no, j.transaction_type, j.business_date, j.open_counter,
 	j.business_counter, j.receipt_no, j.amount_whole, j.amount_micros, j.quantity, j.staff_id, j.user_id,
-	j.generate_date_time, j.journal_text, j.receipt_text, j.generated_at, j.transaction_number`
+	j.generate_date_time, j.journal_text, j.receipt_text, j.generated_at, j.transaction_number,
+	CASE WHEN coalesce(t.id, v.id, c.id, o.id, s.id, d.id) IS NULL THEN ` + inArchive + ` END`
 
 const linkJoins = `
 	LEFT JOIN log_event v ON v.id = e.id
@@ -59,12 +60,13 @@ func scanStored(rows *sql.Rows, tenant string, before ...any) (*journal.Stored, 
 	var prev, content, entry, hash []byte
 	var store, date, generated, text sql.NullString
 	var terminal, kind, whole, rest, instant sql.NullInt64
+	var archived sql.NullBool
 	e := &journal.Entry{TenantID: tenant}
 	err := rows.Scan(append(before, &s.Version, &prev, &s.Seq, &s.EventID, &content, &entry, &hash,
 		&s.Topic, &s.Producer, &s.Sequence, &s.Content,
 		&store, &terminal, &e.TransactionNo, &kind, &date, &e.OpenCounter,
 		&e.BusinessCounter, &e.ReceiptNo, &whole, &rest, &e.Quantity, &e.StaffID, &e.UserID,
-		&generated, &text, &e.ReceiptText, &instant, &s.Number)...)
+		&generated, &text, &e.ReceiptText, &instant, &s.Number, &archived)...)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +74,7 @@ func scanStored(rows *sql.Rows, tenant string, before ...any) (*journal.Stored, 
 	copy(s.ContentHash[:], content)
 	copy(s.EntryHash[:], entry)
 	copy(s.Hash[:], hash)
+	s.Archived = archived.Bool
 	if !store.Valid {
 		return s, nil
 	}

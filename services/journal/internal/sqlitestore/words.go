@@ -88,6 +88,16 @@ func (b *batch) addWords(id int64, e *indexed) {
 	b.row("journal_blocks", id/blockSize, id, e.generated, e.generated, e.day, e.day)
 }
 
+// forgetEntry takes back what addWords added of an entry. The index keeps no texts, so it must be told
+// again which terms they had.
+func forgetEntry(ctx context.Context, tx *sql.Tx, id int64, e *indexed) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO journal_words (journal_words, rowid, terms) VALUES ('delete', ?, ?)`, id, e.terms())
+	return err
+}
+
+// emptyBlocks forgets the stretches of ids in which no entry is left.
+const emptyBlocks = `DELETE FROM journal_blocks WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.id BETWEEN block * 1024 AND block * 1024 + 1023)`
+
 func openTenant(ctx context.Context, path string, create bool) (*database, error) {
 	db, err := openDatabase(ctx, path, &tenantSchema, create)
 	if err != nil {
