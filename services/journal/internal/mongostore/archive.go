@@ -321,12 +321,16 @@ func moved(ctx context.Context, db *mongo.Database, streams []string) (map[strin
 	return sets, nil
 }
 
-// markArchived tells of links whose body is not here whether a segment has it. The catalogue is read after
-// the bodies were looked for: a segment is registered before anything is removed.
+// markArchived tells of links whose body or entry is not here whether a segment has them. The catalogue is
+// read after they were looked for: a segment is registered before anything is removed. What was removed
+// between the look for the one and for the other is there altogether.
 func markArchived(ctx context.Context, db *mongo.Database, links []*journal.Stored) error {
+	missing := func(l *journal.Stored) bool {
+		return len(l.Content) == 0 || l.Entry == nil && l.EntryHash != (journal.Hash{})
+	}
 	var streams []string
 	for _, l := range links {
-		if len(l.Content) == 0 {
+		if missing(l) {
 			streams = append(streams, l.Stream)
 		}
 	}
@@ -339,7 +343,9 @@ func markArchived(ctx context.Context, db *mongo.Database, links []*journal.Stor
 		return err
 	}
 	for _, l := range links {
-		l.Archived = len(l.Content) == 0 && sets[l.Stream].Contains(l.Seq)
+		if missing(l) && sets[l.Stream].Contains(l.Seq) {
+			l.Archived, l.Content, l.Entry, l.Number, l.Generated = true, nil, nil, nil, time.Time{}
+		}
 	}
 	return nil
 }

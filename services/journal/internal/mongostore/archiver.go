@@ -383,7 +383,7 @@ func (a *Archiver) untaken(ctx context.Context, db *mongo.Database, d *segmentDo
 	}
 	taken, err := find[identified](ctx, db.Collection(colSegments), named([]string{d.Name}), options.Find().SetProjection(ascending("_id")))
 	if err != nil || len(taken) > 0 {
-		return orMoved(err)
+		return app.OrMoved(err)
 	}
 	for _, p := range d.Parts {
 		before, err := partAt(ctx, db, p.Stream, uint64(p.Last))

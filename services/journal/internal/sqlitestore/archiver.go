@@ -264,7 +264,7 @@ func (a *Archiver) Register(ctx context.Context, tenant string, s *app.Segment) 
 			return err
 		}
 		if found, err := column[int](ctx, tx, `SELECT 1 FROM archive_segment WHERE name = ?`, s.Name()); err != nil || len(found) > 0 {
-			return orMoved(err)
+			return app.OrMoved(err)
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO archive_segment (name, store_code, business_date, part, keep_until, sha256, manifest, parts, registered_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, s.Name(), s.StoreCode, s.BusinessDate, s.Part, s.KeepUntil, s.SHA256[:], string(manifest), string(parts), micros(s.RegisteredAt))

@@ -162,6 +162,12 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	_, errs["Accept"] = s.Accept(ctx, tenant, "x", "ann", "why", at)
 	errs["RecordAccess"] = s.RecordAccess(ctx, tenant, &journal.Access{})
 	_, _, errs["Accesses"] = s.Accesses(ctx, tenant, app.AccessQuery{Limit: 1})
+	_, errs["Retentions"] = s.Retentions(ctx, tenant, 1)
+	errs["SetRetention"] = s.SetRetention(ctx, tenant, journal.Retention{})
+	_, errs["Segments"] = s.Segments(ctx, tenant, app.SegmentQuery{})
+	_, errs["SegmentAt"] = s.SegmentAt(ctx, tenant, "x", 1)
+	errs["Hold"] = s.Hold(ctx, tenant, "x", app.Hold{})
+	_, errs["ArchiveRuns"] = s.ArchiveRuns(ctx, tenant, 1)
 	_, errs["OpenDiscrepancies"] = s.OpenDiscrepancies(ctx, tenant)
 	return errs
 }
