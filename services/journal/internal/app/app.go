@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -40,6 +41,8 @@ type Config struct {
 	PublicKey   string
 	Checkpoints CheckpointSink
 	Limits      SearchLimits // zero: the usual ones
+	// Blobs is where the segments of the archive are kept; nil: there is no archive to read from.
+	Blobs archive.Blobs
 }
 
 // App is the service.

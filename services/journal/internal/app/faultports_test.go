@@ -4,8 +4,10 @@ package app_test
 
 import (
 	"context"
+	"io"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/outbox"
@@ -22,6 +24,39 @@ type faultedAlerts struct {
 
 func (x *faultedAlerts) Send(p0 context.Context, p1 *app.Alert) (r0 error) {
 	if lost := x.f.at("Alerts.Send", func() { r0 = x.Alerter.Send(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+type faultedBlobs struct {
+	archive.Blobs
+	f *injector
+}
+
+func (x *faultedBlobs) Delete(p0 context.Context, p1 string) (r0 error) {
+	if lost := x.f.at("Blobs.Delete", func() { r0 = x.Blobs.Delete(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedBlobs) List(p0 context.Context, p1 string, p2 func(string) error) (r0 error) {
+	if lost := x.f.at("Blobs.List", func() { r0 = x.Blobs.List(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedBlobs) Open(p0 context.Context, p1 string) (r0 archive.Blob, r1 error) {
+	if lost := x.f.at("Blobs.Open", func() { r0, r1 = x.Blobs.Open(p0, p1) }); lost != nil {
+		return *new(archive.Blob), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedBlobs) Put(p0 context.Context, p1 string, p2 io.Reader) (r0 error) {
+	if lost := x.f.at("Blobs.Put", func() { r0 = x.Blobs.Put(p0, p1, p2) }); lost != nil {
 		return lost
 	}
 	return r0
@@ -94,6 +129,13 @@ func (x *faultedStore) Alerted(p0 context.Context, p1 string, p2 []string) (r0 e
 		return lost
 	}
 	return r0
+}
+
+func (x *faultedStore) ArchiveRuns(p0 context.Context, p1 string, p2 int) (r0 []*app.ArchiveRun, r1 error) {
+	if lost := x.f.at("Store.ArchiveRuns", func() { r0, r1 = x.Store.ArchiveRuns(p0, p1, p2) }); lost != nil {
+		return *new([]*app.ArchiveRun), lost
+	}
+	return r0, r1
 }
 
 func (x *faultedStore) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
@@ -206,6 +248,13 @@ func (x *faultedStore) Fates(p0 context.Context, p1 identity.Stream, p2 string) 
 		return *new([]event.FailedEvent), *new([]uint64), lost
 	}
 	return r0, r1, r2
+}
+
+func (x *faultedStore) Hold(p0 context.Context, p1 string, p2 string, p3 app.Hold) (r0 error) {
+	if lost := x.f.at("Store.Hold", func() { r0 = x.Store.Hold(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
 }
 
 func (x *faultedStore) Item(p0 context.Context, p1 string) (r0 *journal.Quarantined, r1 error) {
@@ -341,6 +390,13 @@ func (x *faultedStore) Resolve(p0 context.Context, p1 string, p2 app.Resolution)
 	return r0, r1
 }
 
+func (x *faultedStore) Retentions(p0 context.Context, p1 string, p2 int) (r0 []journal.Retention, r1 error) {
+	if lost := x.f.at("Store.Retentions", func() { r0, r1 = x.Store.Retentions(p0, p1, p2) }); lost != nil {
+		return *new([]journal.Retention), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Row(p0 context.Context, p1 string, p2 int, p3 uint64, p4 uint64) (r0 []proof.Hash, r1 error) {
 	if lost := x.f.at("Store.Row", func() { r0, r1 = x.Store.Row(p0, p1, p2, p3, p4) }); lost != nil {
 		return *new([]proof.Hash), lost
@@ -355,11 +411,32 @@ func (x *faultedStore) Search(p0 context.Context, p1 string, p2 journal.Query) (
 	return r0, r1
 }
 
+func (x *faultedStore) SegmentAt(p0 context.Context, p1 string, p2 string, p3 uint64) (r0 *app.Segment, r1 error) {
+	if lost := x.f.at("Store.SegmentAt", func() { r0, r1 = x.Store.SegmentAt(p0, p1, p2, p3) }); lost != nil {
+		return *new(*app.Segment), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedStore) Segments(p0 context.Context, p1 string, p2 app.SegmentQuery) (r0 []*app.Segment, r1 error) {
+	if lost := x.f.at("Store.Segments", func() { r0, r1 = x.Store.Segments(p0, p1, p2) }); lost != nil {
+		return *new([]*app.Segment), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Session(p0 context.Context, p1 string, p2 journal.SessionKey) (r0 *journal.Session, r1 error) {
 	if lost := x.f.at("Store.Session", func() { r0, r1 = x.Store.Session(p0, p1, p2) }); lost != nil {
 		return *new(*journal.Session), lost
 	}
 	return r0, r1
+}
+
+func (x *faultedStore) SetRetention(p0 context.Context, p1 string, p2 journal.Retention) (r0 error) {
+	if lost := x.f.at("Store.SetRetention", func() { r0 = x.Store.SetRetention(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
 }
 
 func (x *faultedStore) Settle(p0 context.Context, p1 *app.Settlement) (r0 []*journal.Discrepancy, r1 error) {
@@ -442,6 +519,7 @@ func (x *faultedStore) Walk(p0 context.Context, p1 string, p2 app.Walker) (r0 er
 // inject puts the injector in front of every port.
 func inject(c *app.Config, f *injector) {
 	c.Alerts = &faultedAlerts{c.Alerts, f}
+	c.Blobs = &faultedBlobs{c.Blobs, f}
 	c.Checkpoints = &faultedCheckpoints{c.Checkpoints, f}
 	c.Hints = &faultedHints{c.Hints, f}
 	c.Publisher = &faultedPublisher{c.Publisher, f}

@@ -163,7 +163,7 @@ func (s *Store) SetRetention(ctx context.Context, tenant string, r journal.Reten
 }
 
 // segments reads rows of the catalogue. What a segment is kept until is what it was registered with, or
-// the longest hold; '' is for ever and counts as longest.
+// the longest hold; ” is for ever and counts as longest.
 const segments = `SELECT s.manifest, s.parts, s.registered_at, r.segment IS NOT NULL,
 	CASE WHEN s.keep_until = '' OR EXISTS (SELECT 1 FROM archive_hold h WHERE h.segment = s.no AND h.until = '') THEN ''
 		ELSE max(s.keep_until, coalesce((SELECT max(h.until) FROM archive_hold h WHERE h.segment = s.no), '')) END AS kept,

@@ -457,4 +457,3 @@ func (a *Archiver) NoteRun(ctx context.Context, tenant string, r *app.ArchiveRun
 		return err
 	})
 }
-
