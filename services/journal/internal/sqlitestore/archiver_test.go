@@ -104,7 +104,7 @@ func TestAnEarlierFileIsUpgradedForTheArchive(t *testing.T) {
 	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
-	earlier := []string{"UPDATE schema_version SET version = 3"}
+	earlier := []string{"UPDATE schema_version SET version = 4"}
 	for _, table := range archived {
 		earlier = append(earlier, "DROP TRIGGER "+table+"_no_delete", unremoved(table))
 	}

@@ -105,6 +105,7 @@ func TestEveryQueryWalksAnIndexWithinItsBudget(t *testing.T) {
 		_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, events...))
 		require.NoError(t, err)
 	}
+	countsExamined(t, s, "acme")
 	r := &recorder{t: t, most: int64(limits.Examined), plans: map[string]bool{}}
 	s.watch = func(q querier) querier { r.querier = q; return r }
 	var answered, refused int
@@ -178,6 +179,18 @@ func combine(fn func(journal.Query)) {
 		}
 	}
 	choose(0, journal.Query{})
+}
+
+// countsExamined reads a tenant through connections that have the function examined, which the journal's own
+// have not.
+func countsExamined(t *testing.T, s *Store, tenant string) {
+	t.Helper()
+	address, err := addressOf(s.file(tenant))
+	require.NoError(t, err)
+	db := s.tenants[tenant]
+	require.NoError(t, db.reader.Close())
+	db.reader, err = sql.Open(archiverDriver, address)
+	require.NoError(t, err)
 }
 
 func TestTheRecorderFindsFullScans(t *testing.T) {
