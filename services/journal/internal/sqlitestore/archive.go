@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -271,6 +272,17 @@ func (s *Store) SegmentAt(ctx context.Context, tenant, stream string, seq uint64
 		err = app.ErrNotFound
 	}
 	return first(found), err
+}
+
+// movedOf are the links of a chain that segments have.
+func movedOf(ctx context.Context, q querier, streamID int64) (moved sequence.Set, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		var r sequence.Range
+		err := rows.Scan(&r.First, &r.Last)
+		moved = append(moved, r)
+		return err
+	}, `SELECT first_seq, last_seq FROM archive_parts WHERE stream_id = ? ORDER BY first_seq`, streamID)
+	return moved, err
 }
 
 // Hold implements app.Archive.

@@ -189,16 +189,25 @@ type chainWalk struct {
 func (c *chainWalk) chain(stream string, id int64) error {
 	links, entries := 0, 0
 	contents := map[string]int{}
-	err := each(c.ctx, c.tx, func(rows *sql.Rows) error {
+	moved, err := movedOf(c.ctx, c.tx, id)
+	if err != nil {
+		return err
+	}
+	err = each(c.ctx, c.tx, func(rows *sql.Rows) error {
 		var value, content sql.RawBytes
 		if err := rows.Scan(&value, &content); err != nil {
 			return err
 		}
 		s := &c.room.stored
 		row, ok := c.room.unpack(value, c.tenant)
-		if ok && content != nil {
+		switch {
+		case ok && content != nil:
 			s.Content = content
-		} else {
+		case ok && s.Entry == nil && moved.Contains(s.Seq):
+			links++
+			s.Archived, s.Stream = true, stream
+			return app.Visited(c.w.Link(s))
+		default:
 			var err error
 			c.odd = true
 			if s, err = storedAt(c.ctx, c.tx, c.tenant, row); err != nil {

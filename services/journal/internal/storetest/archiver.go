@@ -562,8 +562,17 @@ func everything(t *testing.T, s app.Store) (out []*journal.Stored) {
 	t.Helper()
 	require.NoError(t, s.Walk(t.Context(), "acme", app.Walker{
 		Stream: func(journal.StreamState) error { return nil },
-		Link:   func(l *journal.Stored) error { out = append(out, l); return nil },
-		Stray:  func(where, id string) error { t.Errorf("a stray in %s: %s", where, id); return nil },
+		Link: func(l *journal.Stored) error { // it is valid during the call only
+			kept := *l
+			kept.Content = slices.Clone(l.Content)
+			if l.Entry != nil {
+				entry := *l.Entry
+				kept.Entry = &entry
+			}
+			out = append(out, &kept)
+			return nil
+		},
+		Stray: func(where, id string) error { t.Errorf("a stray in %s: %s", where, id); return nil },
 	}))
 	return out
 }
