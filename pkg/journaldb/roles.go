@@ -173,7 +173,9 @@ func (use Use) Excess(granted []Granted, platform string) []Granted {
 func Excess(granted []Granted, platform string) []Granted { return ByService.Excess(granted, platform) }
 
 // Missing is that of the service.
-func Missing(granted []Granted, platform string) []string { return ByService.Missing(granted, platform) }
+func Missing(granted []Granted, platform string) []string {
+	return ByService.Missing(granted, platform)
+}
 
 // needed tells of every action of a granted privilege whether a use needs it there.
 func (g Granted) needed(platform string, use Use) func(action string) bool {
