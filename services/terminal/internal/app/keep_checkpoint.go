@@ -50,6 +50,7 @@ func (a *App) KeepCheckpoint(ctx context.Context, s *event.JournalStatus) {
 		a.Log.Warn("a checkpoint of the journal cannot be read", zap.String("tenant_id", s.TenantID), zap.Error(err))
 		return
 	}
+	a.recallCheckpoint(ctx, c.Tenant)
 	if due := a.proofs.take(c, a.Clock.Now()); due {
 		if err := a.writeCheckpoint(ctx, c); err != nil {
 			a.Log.Warn("the journal's checkpoint could not be written down; the next one will be", zap.String("tenant_id", c.Tenant), zap.Error(err))
@@ -74,7 +75,36 @@ func (k *checkpoints) take(c proof.Checkpoint, now time.Time) (due bool) {
 	return due
 }
 
-// compareCheckpoint finds out when the journal signs two histories.
+// recallCheckpoint remembers what was written down of a tenant before this process began: what is told
+// now must continue, or be, that. One that cannot be read is looked for again with the next message.
+func (a *App) recallCheckpoint(ctx context.Context, tenantID string) {
+	a.proofs.mu.Lock()
+	_, known := a.proofs.newest[tenantID]
+	a.proofs.mu.Unlock()
+	if known {
+		return
+	}
+	d, err := documents.Get[storedCheckpoint](ctx, a.reader(), documents.CheckpointKey(tenantID))
+	if err != nil {
+		a.Log.Warn("the journal's checkpoint of before cannot be read", zap.String("tenant_id", tenantID), zap.Error(err))
+		return
+	}
+	var kept keptCheckpoint
+	if d.Body.Note != "" {
+		if kept.Checkpoint, err = proof.ReadUnverified(d.Body.Note); err != nil {
+			a.Log.Warn("the journal's checkpoint of before is damaged", zap.String("tenant_id", tenantID), zap.Error(err))
+			kept = keptCheckpoint{}
+		}
+	}
+	a.proofs.mu.Lock()
+	defer a.proofs.mu.Unlock()
+	if _, known := a.proofs.newest[tenantID]; !known {
+		a.proofs.newest[tenantID] = kept
+	}
+}
+
+// compareCheckpoint finds out when the journal signs two histories, also over a restart of this service,
+// but for what was told in the last minute before it.
 func (a *App) compareCheckpoint(c proof.Checkpoint) {
 	a.proofs.mu.Lock()
 	known := a.proofs.newest[c.Tenant]

@@ -99,6 +99,28 @@ func TestTwoHistoriesOfOneLengthAreAnAlert(t *testing.T) {
 	assert.Contains(t, logs.All()[0].Message, "two different histories")
 }
 
+// A journal that is written anew while this service is down is found out when it is up again.
+func TestTwoHistoriesAreFoundOutAfterARestart(t *testing.T) {
+	w := real(t, brief)
+	one, _ := signed(t, "acme", 700, 1)
+	w.App.KeepCheckpoint(t.Context(), one)
+	needs := w.App.Needs
+	core, logs := observer.New(zap.WarnLevel)
+	needs.Log = zap.New(core)
+	a := app.New(needs)
+	other, _ := signed(t, "acme", 700, 2)
+	foreign, _ := signed(t, "bolt", 700, 3)
+	foreign.TenantID = "bolt"
+	a.KeepCheckpoint(t.Context(), foreign)
+	assert.Zero(t, logs.Len(), "of another tenant nothing is known")
+	a.KeepCheckpoint(t.Context(), other)
+	require.Equal(t, 1, logs.Len())
+	assert.Contains(t, logs.All()[0].Message, "two different histories")
+	a = app.New(needs)
+	a.KeepCheckpoint(t.Context(), one)
+	assert.Equal(t, 1, logs.Len(), "the same again is no other history")
+}
+
 // counting counts writes.
 type counting struct {
 	state.Store
