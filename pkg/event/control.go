@@ -14,7 +14,8 @@ const (
 
 // Snapshot is the whole present state of a tenant, store or terminal (topic-terminal). A reader keeps
 // the one with the highest Version per thing and ignores the rest. Tenant and store snapshots stand
-// in the tenant's stream, so Code names the store there.
+// in the tenant's stream, so Code names the store there. That of a terminal says which versions its store
+// and tenant had: who has older ones has missed a snapshot and can ask for it.
 type Snapshot struct {
 	Envelope
 	Kind     string         `json:"kind"`
@@ -22,6 +23,9 @@ type Snapshot struct {
 	Tenant   *TenantState   `json:"tenant,omitempty"`
 	Store    *StoreState    `json:"store,omitempty"`
 	Terminal *TerminalState `json:"terminal,omitempty"`
+
+	StoreVersion  uint64 `json:"store_version,omitempty"`
+	TenantVersion uint64 `json:"tenant_version,omitempty"`
 }
 
 // Topic of a Snapshot.

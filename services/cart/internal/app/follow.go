@@ -109,6 +109,7 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 	})
 	if err == nil && newest {
 		a.copies.put(terminal.ID(), fresh)
+		a.missed(ctx, terminal, s)
 	}
 	if err != nil || report == nil {
 		return err
@@ -117,6 +118,25 @@ func (a *App) followTerminal(ctx context.Context, s *event.Snapshot) error {
 		return problem.Unavailable.New("the session report could not be sent").Because(err)
 	}
 	return nil
+}
+
+// missed asks for the store and tenant of a terminal when its snapshot knows newer versions of them than
+// the copies here: the broker may have lost theirs after the journal had confirmed them. They may be on
+// their way, too; then the answer changes nothing. What cannot be asked now is seen again with the
+// terminal's next snapshot, of its next sign-in at the latest.
+func (a *App) missed(ctx context.Context, terminal identity.Terminal, s *event.Snapshot) {
+	if s.StoreVersion == 0 && s.TenantVersion == 0 {
+		return // of an older release, or of the terminal's making
+	}
+	items, err := a.Store.Get(ctx, placeKeys(terminal)...)
+	if err != nil {
+		return
+	}
+	store, storeErr := read[storeCopy](items[0])
+	tenant, tenantErr := read[tenantCopy](items[1])
+	if storeErr == nil && store.Version < s.StoreVersion || tenantErr == nil && tenant.Version < s.TenantVersion {
+		a.doubt(ctx, terminal)
+	}
 }
 
 func same(a, b register.Session) bool {

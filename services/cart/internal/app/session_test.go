@@ -305,3 +305,28 @@ func TestTwoTerminalsDoNotKnowEachOther(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, c.Numbers.TransactionNo, cancelled.Numbers.TransactionNo)
 }
+
+// The broker loses the snapshot of a changed store. The terminal's own next one tells that there was one.
+func TestAMissedSnapshotOfTheStoreIsAskedFor(t *testing.T) {
+	clock := clockwork.NewFakeClockAt(evening)
+	f := newFixture(t, clock)
+	knowing := func(version, store, tenant uint64) *event.Snapshot {
+		s := terminalSnapshot(version, event.StatusOpened, session1)
+		s.StoreVersion, s.TenantVersion = store, tenant
+		return s
+	}
+	f.follow(tenantSnapshot(2, true), storeSnapshot(3, "JPY", true), knowing(1, 3, 2), terminalSnapshot(2, event.StatusOpened, session1), knowing(3, 2, 1))
+	assert.Empty(t, f.out.wanted(), "nothing is missing, and an older release says nothing")
+	f.follow(knowing(4, 4, 2))
+	wanted := f.out.wanted()
+	require.Len(t, wanted, 1)
+	assert.Equal(t, terminal.ID(), wanted[0].Stream().ID())
+	f.follow(knowing(4, 4, 2))
+	assert.Len(t, f.out.wanted(), 1, "the answer may bring the terminal before the store")
+	f.follow(storeSnapshot(4, "JPY", true))
+	clock.Advance(time.Minute)
+	f.follow(knowing(5, 4, 2))
+	assert.Len(t, f.out.wanted(), 1, "it came")
+	f.follow(knowing(6, 4, 3))
+	assert.Len(t, f.out.wanted(), 2, "and so for the tenant")
+}

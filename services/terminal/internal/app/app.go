@@ -107,9 +107,19 @@ func readScene(ctx context.Context, u *outbox.Unit, id identity.Terminal) (*scen
 // till is the terminal of the scene.
 func (s *scene) till() *terminal.Terminal { return &s.terminal.Body }
 
+// emit writes events of the terminal; its snapshots say which versions of store and tenant belong to it.
+func (s *scene) emit(events []event.Event) error {
+	for _, e := range events {
+		if snapshot, ok := e.(*event.Snapshot); ok {
+			snapshot.StoreVersion, snapshot.TenantVersion = s.site.Store.Version, s.site.Tenant.Version
+		}
+	}
+	return emit(s.Unit, events)
+}
+
 // record writes the terminal and its events with the rest of the command.
 func (s *scene) record(events []event.Event) error {
-	if err := emit(s.Unit, events); err != nil {
+	if err := s.emit(events); err != nil {
 		return err
 	}
 	return s.terminal.Put(s.Unit)

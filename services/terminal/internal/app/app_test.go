@@ -207,6 +207,26 @@ func TestWhatIsDisabledIsOut(t *testing.T) {
 	}
 }
 
+// Whoever follows terminals learns from each of their snapshots what else there is to know.
+func TestATerminalsSnapshotSaysTheVersionsOfItsStoreAndTenant(t *testing.T) {
+	w := apptest.New(t, at(3), 0)
+	name := "Another name"
+	versions := func() []uint64 {
+		s := apptest.Last[event.Snapshot](w, stream, "terminal")
+		return []uint64{s.StoreVersion, s.TenantVersion}
+	}
+	w.SignIn(till)
+	assert.Equal(t, []uint64{1, 1}, versions())
+	_, err := w.App.SignOut(t.Context(), till, "")
+	require.NoError(t, err)
+	_, err = w.App.ChangeStore(t.Context(), apptest.Tenant, apptest.Shop, terminal.StoreChange{Name: &name})
+	require.NoError(t, err)
+	w.Open(till)
+	assert.Equal(t, []uint64{2, 1}, versions())
+	require.NoError(t, w.App.ResendSnapshots(t.Context(), stream))
+	assert.Equal(t, []uint64{2, 1}, versions())
+}
+
 func TestSnapshotsThatAreWantedAreSentAgain(t *testing.T) {
 	clock := at(3)
 	w := apptest.New(t, clock, 0)

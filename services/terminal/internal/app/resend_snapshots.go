@@ -75,7 +75,7 @@ func (a *App) resendTerminals(ctx context.Context, tenantID, storeCode string) e
 func (a *App) resendTerminal(ctx context.Context, id identity.Terminal) error {
 	return a.rarely("terminal/"+id.ID(), func() error {
 		return a.command(ctx, id, func(_ context.Context, s *scene) error {
-			return emit(s.Unit, []event.Event{s.till().Snapshot()})
+			return s.emit([]event.Event{s.till().Snapshot()})
 		})
 	})
 }
