@@ -25,6 +25,7 @@ import (
 
 type config struct {
 	service.Settings
+	Search    searchSettings
 	Data      string        `env:"TILLROLL_DATA" envDefault:".tillroll"`
 	Processed string        `env:"TILLROLL_PROCESSED_STORE" envDefault:"processed"`
 	MongoDB   string        `env:"MONGODB_URI"` // where the journal is kept; empty: in SQLite under Data
@@ -55,19 +56,27 @@ func (c *config) Check() []service.Finding {
 		f = append(f, service.Finding{Message: fmt.Sprintf("TILLROLL_COMMIT_LINGER is %s", c.Linger),
 			Explain: fmt.Sprintf("Use 0s (a transaction begins at once) to %s; every delivery waits that long.", mostLinger)})
 	}
-	return f
+	return append(f, c.Search.check()...)
 }
 
 // open opens the journal's database.
 func (c *config) open(ctx context.Context, clock clockwork.Clock) (app.Store, error) {
 	if c.MongoDB == "" {
-		return sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
+		store, err := sqlitestore.Open(ctx, filepath.Join(c.Data, "journal"), clock)
+		if err == nil {
+			store.Limit(c.Search.limits())
+		}
+		return store, err
 	}
 	cfg := mongostore.Config{URI: c.MongoDB, AnyRights: c.AnyRights, Namespace: c.Namespace, NoTextIndex: c.NoText, Clock: clock}
 	if c.TraceEndpoint != "" {
 		cfg.Tracer = otel.GetTracerProvider()
 	}
-	return mongostore.Open(ctx, cfg)
+	store, err := mongostore.Open(ctx, cfg)
+	if err == nil {
+		store.Limit(c.Search.limits())
+	}
+	return store, err
 }
 
 // alerter is where alerts go, nil without a binding.
@@ -96,7 +105,7 @@ func main() {
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
-			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger, Sidecar: s.SidecarAnswers,
+			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger, Limits: cfg.Search.limits(), Sidecar: s.SidecarAnswers,
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {
