@@ -96,6 +96,74 @@ func Terms(text string) []string {
 	return terms
 }
 
+// pairing stands between two words that are one term. No term of Terms has it.
+const pairing = "§"
+
+// Pairs gives a term for every two words of scripts with spaces that stand side by side, each once.
+// Both words of a phrase such as "No. 288" may be in a great many texts that do not have the phrase.
+func Pairs(text string) (pairs []string) {
+	seen := map[string]struct{}{}
+	eachPair(fold(text), func(pair string) {
+		if _, ok := seen[pair]; !ok {
+			seen[pair] = struct{}{}
+			pairs = append(pairs, pair)
+		}
+	})
+	return pairs
+}
+
+func eachPair(folded string, fn func(pair string)) {
+	before := ""
+	runs(folded, func(c class, run string) {
+		word := ""
+		if c == spaced {
+			word = cut(run)
+		}
+		if before != "" && word != "" {
+			fn(before + pairing + word)
+		}
+		before = word
+	})
+}
+
+// SparseTermsOf is TermsOf for an index that has pairs as well, with as few terms as tell nearly the same:
+// pairs in place of their words, and of characters that stand side by side every other two.
+func SparseTermsOf(keywords []string) (terms []string, decided bool) {
+	decided = true
+	add := func(t string) {
+		if !slices.Contains(terms, t) {
+			terms = append(terms, t)
+		}
+	}
+	for _, k := range keywords {
+		paired := map[string]bool{}
+		eachPair(k, func(pair string) {
+			add(pair)
+			for _, word := range strings.Split(pair, pairing) {
+				paired[word] = true
+			}
+		})
+		whole := false
+		runs(k, func(c class, run string) {
+			if c == spaced {
+				if !paired[cut(run)] {
+					add(cut(run))
+				}
+				whole = len(run) == len(k) && len(run) <= maxTerm
+				return
+			}
+			chars := []rune(run)
+			for i := 0; i < len(chars); i += 2 {
+				from := max(0, min(i, len(chars)-2))
+				add(string(chars[from:min(from+2, len(chars))]))
+			}
+			whole = len(run) == len(k) && len(chars) <= 2
+		})
+		decided = decided && whole
+	}
+	return terms, decided
+}
+
 // TermsOf gives the terms that every text has which holds the keywords. decided says that every text
 // with these terms also holds the keywords; otherwise the text has to be looked at. No terms: an index
 // is no help.
@@ -155,7 +223,7 @@ func squeeze(s string) string {
 	gap, copied := false, 0
 	changed := false
 	for i, r := range s {
-		if !unicode.IsSpace(r) {
+		if r > ' ' && r < utf8.RuneSelf || !unicode.IsSpace(r) {
 			gap = false
 			continue
 		}

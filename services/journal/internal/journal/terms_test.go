@@ -74,6 +74,40 @@ func TestTermsOfKeywords(t *testing.T) {
 	}
 }
 
+func TestPairs(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "",
+		"tea":                          "",
+		"Receipt No. 288 #1":           "receipt§no no§288 288§1",
+		"レシート No. 288":                 "no§288",
+		"合計 1 円 2":                     "",
+		"a b a b":                      "a§b b§a",
+		"１２\n１２":                       "12§12",
+		strings.Repeat("x", 60) + " y": strings.Repeat("x", 48) + "§y",
+	} {
+		assert.Equal(t, strings.Fields(want), append([]string{}, journal.Pairs(text)...), "%q", text)
+	}
+}
+
+func TestSparseTermsOfKeywords(t *testing.T) {
+	for phrase, want := range map[string]string{
+		"tea":               "tea",
+		`"No. 288"`:         "no§288",
+		`"green tea decaf"`: "green§tea tea§decaf",
+		"green tea":         "green tea",
+		"茶":                 "茶",
+		"おにぎり":              "おに ぎり",
+		"クレジット":             "クレ ジッ ット",
+		`"おにぎり No. 7"`:      "no§7 おに ぎり",
+		"300円":              "300 円",
+		`"a 円 b"`:           "a 円 b",
+		"%":                 "",
+	} {
+		terms, _ := journal.SparseTermsOf(journal.Keywords(phrase))
+		assert.Equal(t, strings.Fields(want), append([]string{}, terms...), phrase)
+	}
+}
+
 // pieces of texts in which everything that may go wrong stands side by side.
 var pieces = []string{
 	"緑", "茶", "緑茶", "お", "に", "ぎ", "り", "おにぎり", "ハンバーガー", "ﾊﾞｰｶﾞｰ", "ー", "か", "\u3099", "々", "円", "株", "㈱",
@@ -106,7 +140,20 @@ func TestTermsMissNothing(t *testing.T) {
 		for _, term := range terms {
 			all = all && has[term]
 		}
+		sparse, same := journal.SparseTermsOf(keywords)
+		require.Equal(t, decided, same, "%q", phrase)
+		require.LessOrEqual(t, len(sparse), len(terms))
+		for _, pair := range journal.Pairs(text) {
+			require.False(t, has[pair], "a pair is no other term")
+			has[pair] = true
+		}
+		sparsely := true
+		for _, term := range sparse {
+			sparsely = sparsely && has[term]
+		}
 		holds := journal.Holds(text, keywords)
+		require.False(t, holds && !sparsely, "%q holds %q, but its terms %v do not have %v", text, keywords, has, sparse)
+		require.False(t, decided && !holds && sparsely, "%q does not hold %q, but its terms %v have %v", text, keywords, has, sparse)
 		if holds {
 			require.True(t, all, "%q holds %q, but its terms %v do not have %v", text, keywords, has, terms)
 		} else if decided {

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"cmp"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -27,7 +28,7 @@ const namedTerms = 40
 
 // matching writes keywords, and those filters of which the index knows, as FTS5 wants them.
 func matching(q *journal.Query) expression {
-	terms, decided := journal.TermsOf(q.Keywords)
+	terms, decided := journal.SparseTermsOf(q.Keywords)
 	if len(terms) == 0 {
 		return expression{}
 	}
@@ -106,7 +107,7 @@ func (k *seek) keywordPage() (page journal.Page, err error) {
 // entries are to be walked by instant, and when they are wanted in another order there is no way.
 func (k *seek) gatherKeyword() (ids []int64, ok bool, err error) {
 	for _, most := range []int{k.limits.Few, k.limits.Read} {
-		r, _, err := cheapest(k.ctx, k.tx, routes(&k.q), most)
+		r, err := cheapest(k.ctx, k.tx, routes(&k.q), most)
 		if err != nil {
 			return nil, false, err
 		}
@@ -117,12 +118,12 @@ func (k *seek) gatherKeyword() (ids []int64, ok bool, err error) {
 			return ids, true, err
 		}
 		if k.terms.text != "" {
-			n, err := k.candidates(most)
+			proposed, err := column[int64](k.ctx, k.tx, fmt.Sprintf(words+` LIMIT %d`, most+1), k.terms.text)
 			if err != nil {
 				return nil, false, err
 			}
-			if n <= most {
-				ids, err := k.hits(` FROM (`+words+`) w CROSS JOIN journal j ON j.id = w.id`+k.where.where(), append([]any{k.terms.text}, k.where.args...))
+			if len(proposed) <= most {
+				ids, err := k.hitsAmong(proposed)
 				return ids, true, err
 			}
 		}
@@ -144,6 +145,17 @@ func (k *seek) candidates(limit int) (int, error) {
 
 // words gives the ids of what the keyword index knows.
 const words = `SELECT rowid AS id FROM journal_words WHERE journal_words MATCH ?`
+
+// hitsAmong gives what of the ids that the keyword index proposes holds the keywords and fulfils the
+// filters, in order.
+func (k *seek) hitsAmong(proposed []int64) ([]int64, error) {
+	from := ` FROM json_each(?) w CROSS JOIN journal j ON j.id = w.value` + k.where.where()
+	list, err := json.Marshal(proposed)
+	if err != nil || len(proposed) == 0 {
+		return nil, err
+	}
+	return k.hits(from, append([]any{string(list)}, k.where.args...))
+}
 
 // hits gives the ids of those entries that hold the keywords, in order. Each row is read once; from says
 // which.

@@ -85,6 +85,7 @@ type route struct {
 	served journal.Query // the filters that the index serves
 	whole  bool          // it serves all of them
 	fixed  int           // how many of its columns have one value, or a few
+	leaves *int          // how many entries, nil when they were not counted
 }
 
 // from is the FROM and WHERE that examines just what the index leaves. Without a condition SQLite
@@ -163,21 +164,22 @@ func unfiltered(q *journal.Query) bool { return len(filters(q).parts) == 0 }
 // shortRoute is what is looked for first.
 const shortRoute = 1000
 
-// cheapest finds the route that leaves the fewest entries, n, if one leaves at most so many. It looks for
+// cheapest finds the route that leaves the fewest entries, if one leaves at most so many. It looks for
 // a short one first, so that a query which has one does not pay for the others.
-func cheapest(ctx context.Context, tx querier, candidates []*route, most int) (best *route, n int, err error) {
-	for level := min(most, shortRoute); ; level = min(most, level*10) {
+func cheapest(ctx context.Context, tx querier, candidates []*route, most int) (best *route, err error) {
+	for level := min(most, shortRoute); ; level = min(most, level*20) {
 		for _, r := range candidates {
 			n, err := r.count(ctx, tx, level)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			if n <= level {
-				return r, n, nil
+				r.leaves = &n
+				return r, nil
 			}
 		}
 		if level >= most {
-			return nil, 0, nil
+			return nil, nil
 		}
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -151,17 +153,20 @@ type list struct {
 	walked    *route // it looks at no more than Examined entries of this route, one by one
 }
 
-// list finds how to give the entries in order: by the index that holds just them; by gathering what a
-// short route leaves; by walking along an index and leaving out what the coarse filters do; by
+// list finds how to give the entries in order: by the index that holds just them; by merging what an
+// index holds of each type and terminal; by gathering what a short route leaves; by walking along an index and leaving out what the coarse filters do; by
 // gathering what a long route leaves. The route that it also gives leaves at most Examined entries.
 func (k *seek) list(limit, skip int) (list, *route, error) {
 	inOrder := inOrder(&k.rest)
 	if k.byInstant && inOrder.whole {
 		return k.gather(inOrder, limit, skip), inOrder, nil
 	}
+	if merged := k.merge(limit, skip); merged.statement != "" {
+		return merged, nil, nil
+	}
 	routes := routes(&k.q)
 	// A walk to a month long ago goes past everything since: rather sort what the month has.
-	r, _, err := cheapest(k.ctx, k.tx, routes, min(max(k.limits.Few, sortedRather), k.limits.Examined))
+	r, err := cheapest(k.ctx, k.tx, routes, min(max(k.limits.Few, sortedRather), k.limits.Examined))
 	if err != nil || r != nil {
 		return k.gather(r, limit, skip), r, err
 	}
@@ -171,8 +176,52 @@ func (k *seek) list(limit, skip int) (list, *route, error) {
 	return k.gatherLong(routes, limit, skip)
 }
 
+// mostMerged is how many stretches of an index are merged.
+const mostMerged = 40
+
+// merge takes as many entries as are wanted of each type and terminal, when an index holds those of each
+// in order, and of all of them the first.
+func (k *seek) merge(limit, skip int) list {
+	each := []journal.Query{k.rest}
+	if n := len(k.rest.Types); n > 1 && n <= mostMerged {
+		each = each[:0]
+		for _, t := range slices.Compact(slices.Sorted(slices.Values(k.rest.Types))) { // each entry once
+			one := k.rest
+			one.Types = []journal.Type{t}
+			each = append(each, one)
+		}
+	}
+	if n := int(k.rest.Terminals.Len()); n > 1 && n <= mostMerged {
+		var more []journal.Query
+		for _, no := range k.rest.Terminals.Numbers(mostMerged) {
+			for _, one := range each {
+				one.Terminals = sequence.Of(no)
+				more = append(more, one)
+			}
+		}
+		each = more
+	}
+	if n := len(each); !k.byInstant || n == 1 || n > mostMerged || n*(limit+skip) > k.limits.Examined {
+		return list{}
+	}
+	var parts []string
+	var args []any
+	for i := range each {
+		r := inOrder(&each[i])
+		if !r.whole {
+			return list{}
+		}
+		from, _ := r.from()
+		where := filters(&each[i])
+		where = r.all(where.and(k.behind))
+		parts = append(parts, `SELECT * FROM (SELECT j.generated_at, j.id`+from+where.where()+orderBy(k.order)+` LIMIT ?)`)
+		args = append(append(args, where.args...), limit+skip)
+	}
+	return list{statement: `SELECT j.id FROM (` + strings.Join(parts, " UNION ALL ") + `) j` + orderBy(k.order) + ` LIMIT ? OFFSET ?`, args: append(args, limit, skip)}
+}
+
 func (k *seek) gatherLong(routes []*route, limit, skip int) (list, *route, error) {
-	r, _, err := cheapest(k.ctx, k.tx, routes, k.limits.Examined)
+	r, err := cheapest(k.ctx, k.tx, routes, k.limits.Examined)
 	if err == nil && r == nil {
 		err = tooWide("entries", k.limits.Examined)
 	}
@@ -236,7 +285,9 @@ func (k *seek) total(page *journal.Page, r *route) error {
 	var n int
 	var err error
 	all := routes(&k.q)
-	if i := slices.IndexFunc(all, func(r *route) bool { return r.whole }); i >= 0 {
+	if r != nil && r.whole && r.leaves != nil {
+		n = *r.leaves
+	} else if i := slices.IndexFunc(all, func(r *route) bool { return r.whole }); i >= 0 {
 		n, err = all[i].count(k.ctx, k.tx, most)
 	} else if r != nil || k.q.Counting == journal.CountAll {
 		n, err = k.countResidual(r, all, most)

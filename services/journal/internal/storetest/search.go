@@ -101,6 +101,14 @@ var searchCases = map[string]func(t *testing.T, s app.Store){
 			}
 		}
 	},
+	"a type that is named twice is one type": func(t *testing.T, s app.Store) {
+		r := rand.New(rand.NewPCG(12, 4)) //nolint:gosec // tests are to be repeatable
+		entries := scatter(t, s, "acme", r)
+		for _, q := range []journal.Query{{}, {StoreCode: "s1"}, {StoreCode: "s1", Terminals: sequence.Of(1, 2)}, {Keywords: journal.Keywords("茶")}} {
+			q.Types, q.Limit = []journal.Type{journal.Sale, journal.Return, journal.Sale}, 20
+			check(t, s, "acme", entries, q, fmt.Sprintf("%+v", q))
+		}
+	},
 	"totals are exact as far as they are counted, and are counted to the end when that is wanted": func(t *testing.T, s app.Store) {
 		r := rand.New(rand.NewPCG(8, 8)) //nolint:gosec // tests are to be repeatable
 		entries := scatter(t, s, "acme", r)
