@@ -223,7 +223,7 @@ func ofSnapshot(m *canonical.Object) bool {
 	switch string(m.Name) {
 	case "kind":
 		return isText(m)
-	case "version":
+	case "version", "store_version", "tenant_version":
 		_, ok := canonical.Whole(m.Value)
 		return ok
 	}
