@@ -17,7 +17,7 @@ import (
 // Plan says what to make. The zero value of a field is the usual one.
 type Plan struct {
 	Tenant  string
-	Seed    uint64
+	Seed    uint64    // another one makes other days in other stores, so that plans of one tenant never meet
 	Entries int       // about so many journal entries, in whole days; never fewer
 	Stores  int       // usually 5; every third one speaks English
 	Tills   int       // of each store, usually 4
@@ -78,7 +78,7 @@ func (p Plan) newTill(store, no int) *till {
 		l = &english
 	}
 	t := &till{
-		Terminal: identity.Terminal{TenantID: p.Tenant, StoreCode: fmt.Sprintf("store%02d", store+1), TerminalNo: no},
+		Terminal: identity.Terminal{TenantID: p.Tenant, StoreCode: p.storeCode(store), TerminalNo: no},
 		language: l, shop: l.shop[store%len(l.shop)], sequences: map[string]uint64{},
 		r:    rand.New(rand.NewPCG(p.Seed, uint64(store)<<16|uint64(no))), //nolint:gosec // it is to be repeatable
 		zone: time.FixedZone("", 9*3600),
@@ -87,6 +87,14 @@ func (p Plan) newTill(store, no int) *till {
 	t.ids = space
 	binary.BigEndian.PutUint32(t.ids[12:], 0)
 	return t
+}
+
+// storeCode is another one for every seed: a terminal has one sequence.
+func (p Plan) storeCode(store int) string {
+	if p.Seed <= 1 {
+		return fmt.Sprintf("store%02d", store+1)
+	}
+	return fmt.Sprintf("store%02d_%d", store+1, p.Seed)
 }
 
 // id mints the next event id: a UUID of the till, counted up.

@@ -64,3 +64,21 @@ func TestTheSamePlanGivesTheSameDays(t *testing.T) {
 	assert.Contains(t, text, "おにぎり")
 	assert.Contains(t, text, "Café Crème")
 }
+
+// Two plans in one tenant make sequences of their own: they never meet at a till.
+func TestPlansOfOtherSeedsHaveOtherTills(t *testing.T) {
+	tills := map[string]uint64{}
+	for _, seed := range []uint64{0, 1, 2, 1<<64 - 1} {
+		shopdays.Plan{Tenant: "acme", Seed: seed, Entries: 1}.Days(func(day []event.Event) bool {
+			for _, e := range day {
+				if of, ok := tills[e.Head().Stream().ID()]; ok && max(of, 1) != max(seed, 1) {
+					t.Fatalf("seeds %d and %d meet at %s", of, seed, e.Head().Stream().ID())
+				}
+				require.NoError(t, e.Head().Validate())
+				tills[e.Head().Stream().ID()] = seed
+			}
+			return true
+		})
+	}
+	assert.Len(t, tills, 3*20)
+}

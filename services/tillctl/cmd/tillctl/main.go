@@ -17,6 +17,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // who interrupts twice means it
 	code := command.Run(ctx, os.Args[1:], command.World{
 		Program: os.Args[0], Out: os.Stdout, Err: os.Stderr, Watched: isTerminal(os.Stdout), ErrWatched: isTerminal(os.Stderr),
 		Clock: clockwork.NewRealClock(), Random: rand.Reader, Config: profile.Folder(),

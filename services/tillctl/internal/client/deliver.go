@@ -32,13 +32,17 @@ func (j Journals) MakeTenant(ctx context.Context, tenant string) error {
 	return err
 }
 
+// inThisOrder topics are delivered: whoever finds anything of a session in the journal finds its opening.
+var inThisOrder = []string{event.TopicOpenCloseLog, event.TopicCashLog, event.TopicTranLog, event.TopicEvents}
+
 // Deliver hands events to the journal as its sidecar does, in bulk, those of each topic in order.
 func (j Journals) Deliver(ctx context.Context, events []event.Event) error {
 	byTopic := map[string][]event.Event{}
 	for _, e := range events {
 		byTopic[e.Topic()] = append(byTopic[e.Topic()], e)
 	}
-	for topic, of := range byTopic {
+	for _, topic := range inThisOrder {
+		of := byTopic[topic]
 		for try := 0; len(of) > 0; try++ {
 			again, err := j.deliverBulk(ctx, topic, of)
 			switch {

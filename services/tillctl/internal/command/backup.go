@@ -23,7 +23,10 @@ journal has not confirmed is in the outboxes and is published again.
 The copy holds sales and, without --keys-to, the keys that sign and verify: keep it as safe as the stack. Services keep
 confirmed events for 14 days, so make one at least that often. Put it back with restore.
 
-A journal in MongoDB is not in it: back that up with mongodump.`
+A journal in MongoDB is not in it: back that up with mongodump.
+
+    tillctl backup /backups/monday
+    tillctl backup --keys-to /safe/monday-keys /backups/monday`
 }
 
 // Run the verb.

@@ -30,8 +30,14 @@ const (
 
 const description = `The command line of Tillroll, for auditors, operators and developers.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 something wrong was found (a verification that does not hold, a
-session that does not add up, an open discrepancy, unsafe secrets).`
+Exit codes: 0 done, 1 failed or interrupted, 2 wrong use, 3 something wrong was found (a verification that does not
+hold, a session that does not add up, an open discrepancy, quarantined events, unsafe secrets).
+
+The stack of this machine needs no configuration; "tillctl profile" gives names to others. "tillctl completion" makes the
+tab key complete what you type.
+
+    tillctl search --tenant acme --date 20260401 "green tea"
+    tillctl search --help`
 
 // World is what a verb touches besides files and the network.
 type World struct {
@@ -118,7 +124,7 @@ func Run(ctx context.Context, args []string, w World) (code int) {
 	w.profile = picked.chosen
 	w.paint.On = l.Color == "always" || l.Color == "auto" && w.Watched && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if err != nil {
-		return w.fail(misuse{err, helpFor(err)})
+		return w.fail(misuse{suggest(err), helpFor(err)})
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	chosen.Bind(w, dataFolder(l.Data))
@@ -151,6 +157,16 @@ func helpFor(err error) string {
 
 // errFound ends a verb that has printed what it found wrong.
 var errFound = errors.New("something wrong was found")
+
+// unsafe makes of findings about keys and secrets a failure: exit code 3 belongs to what was asked for, and
+// nobody may take a key that others can read for a journal that was changed.
+func unsafe(err error) error {
+	var findings strongbox.Findings
+	if errors.As(err, &findings) {
+		return fmt.Errorf("the keys and secrets are not as they should be:\n%s", findings.Error())
+	}
+	return err
+}
 
 // fail prints err and gives its exit code.
 func (w World) fail(err error) int {

@@ -33,7 +33,10 @@ func (demoVerb) Help() string {
 everything, and shows the entries, the reconciliation of the sessions and the verification of the chains. It touches
 nothing but the store corner_shop of its tenant.
 
-Exit code 3 says that the journal does not have exactly what happened.`
+Exit code 3 says that the journal does not have exactly what happened.
+
+    tillctl demo
+    tillctl demo --language ja --tenant acme --fast`
 }
 
 // Run the verb.

@@ -91,7 +91,9 @@ type oneDiscrepancy struct {
 type discrepancyShow struct{ oneDiscrepancy }
 
 func (discrepancyShow) Help() string {
-	return `    tillctl discrepancies show --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914`
+	return `Everything that is known of it: which numbers, which events, which figures.
+
+    tillctl discrepancies show --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914`
 }
 
 // Run the verb.
@@ -113,7 +115,9 @@ type discrepancyAccept struct {
 }
 
 func (discrepancyAccept) Help() string {
-	return `    tillctl discrepancies accept --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914 --reason "the till was replaced"`
+	return `An administrator decides, and name and reason stay on record.
+
+    tillctl discrepancies accept --tenant acme 89b9689f59d5368c1fc10b2ecf8ae914 --reason "the till was replaced"`
 }
 
 // Run the verb.

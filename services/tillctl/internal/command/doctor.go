@@ -24,7 +24,10 @@ type doctorVerb struct {
 
 func (doctorVerb) Help() string {
 	return `Looks at this machine and at what runs on it, and changes nothing. A warning is about something that is not needed for
-everything. Exit code 3 when something fails.`
+everything. Exit code 3 when something fails.
+
+    tillctl doctor
+    tillctl doctor --output json`
 }
 
 // diagnosis is what the verb found.

@@ -18,6 +18,7 @@ func (envVerb) Help() string {
 	return `Completes the data folder as init does, and prints what the Dapr CLI's processes inherit from the shell: the tokens with
 which apps and sidecars trust each other, and where Redis is. In the repository's folder:
 
+    tillctl env --redis 127.0.0.1:6379
     eval "$(tillctl env)"
     dapr run -f dapr
 

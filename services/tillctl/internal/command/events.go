@@ -34,6 +34,10 @@ func (eventsTail) Help() string {
 	return `Reads stored messages by their number, as a user of the broker who may do nothing else: no service misses an event
 because of it, and none gets one twice. Ctrl-C ends it.
 
+    tillctl events tail
+    tillctl events tail --topic events --type Sales.* --terminal acme-s1-1
+    tillctl events tail --topic tranlog --tenant acme --all --output json
+
 It reads the embedded broker of a local stack. With another broker, as under "dapr run -f dapr", use that broker's own
 tools: redis-cli XREAD BLOCK 0 STREAMS topic-tranlog $.`
 }
@@ -62,7 +66,7 @@ func (v eventsTail) Run(ctx context.Context, w World, data dataFolder) error {
 	}
 	user, password, err := strongbox.Viewer(data.path())
 	if err != nil {
-		return err
+		return unsafe(err)
 	}
 	tail, err := eventtail.Dial(url, user, password)
 	if err != nil {

@@ -15,7 +15,12 @@ func (initVerb) Help() string {
 programs of a local stack trust each other. It only adds what is missing: nothing is ever replaced. It refuses to go
 on when other users of the machine can read the files.
 
-To change a secret, stop the stack, move the file away and run it again.`
+To change a secret, stop the stack, move the file away and run it again.
+
+    tillctl init
+    tillctl init --data /srv/shop/.tillroll
+
+Exit code 3 says that keys or secrets are unsafe, damaged, or contradict each other.`
 }
 
 // Run the verb.

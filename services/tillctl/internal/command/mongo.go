@@ -34,6 +34,11 @@ time. A user is made, or given its role and password, when the environment has i
 	for _, u := range journaldb.Users {
 		text += fmt.Sprintf("  %-28s %-18s %s\n", u.Password, u.Name, u.Role)
 	}
+	text += `
+With --apply they are made at once, otherwise the script for mongosh is printed:
+
+    tillctl mongo roles > roles.js
+    tillctl mongo roles --apply --uri mongodb://admin@db.example.com/?authSource=admin --tenant acme`
 	return text
 }
 
@@ -63,7 +68,9 @@ func (v mongoRoles) Run(ctx context.Context, w World) error {
 type mongoSharding struct{}
 
 func (mongoSharding) Help() string {
-	return `The script is for mongosh on a mongos; it says itself how it is called. Only tenants that outgrow one shard need it.`
+	return `The script is for mongosh on a mongos; it says itself how it is called. Only tenants that outgrow one shard need it.
+
+    tillctl mongo sharding > sharding.js`
 }
 
 // Run the verb.

@@ -121,5 +121,5 @@ func noSuchProfile(err error) error {
 	if !errors.As(err, &missing) {
 		return err
 	}
-	return misuse{fmt.Errorf("%w%s\n  → `tillctl profile list` shows them all", missing, didYouMean(missing.Name, missing.Known)), ""}
+	return misuse{fmt.Errorf("%w%s", missing, didYouMean(missing.Name, missing.Known)), "tillctl profile list"}
 }

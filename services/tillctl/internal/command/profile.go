@@ -218,7 +218,9 @@ type profileUse struct {
 }
 
 func (profileUse) Help() string {
-	return `    tillctl profile use hq
+	return `Verbs use it whenever nothing else says where to go.
+
+    tillctl profile use hq
     tillctl profile use local`
 }
 

@@ -90,7 +90,9 @@ type one struct {
 type quarantineShow struct{ one }
 
 func (quarantineShow) Help() string {
-	return `    tillctl quarantine show --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af`
+	return `The event is printed as it came, whatever it is.
+
+    tillctl quarantine show --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af`
 }
 
 // Run the verb.
@@ -136,7 +138,9 @@ type quarantineDiscard struct {
 }
 
 func (quarantineDiscard) Help() string {
-	return `    tillctl quarantine discard --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af --reason "sent by a test"`
+	return `It is not removed: name and reason stay on record beside it.
+
+    tillctl quarantine discard --tenant acme 01a1fc3a-ac15-7956-a5ff-8a4da078a3af --reason "sent by a test"`
 }
 
 // Run the verb.

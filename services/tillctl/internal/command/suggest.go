@@ -2,9 +2,23 @@ package command
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
+
+// oneOf is how the parser says that a value is none of those that there are.
+var oneOf = regexp.MustCompile(`must be one of ("[^ ]*") but got "(.*)"$`)
+
+// suggest adds to what the parser says what may have been meant by a wrong value.
+func suggest(err error) error {
+	parts := oneOf.FindStringSubmatch(err.Error())
+	if parts == nil {
+		return err
+	}
+	known := strings.Split(strings.Trim(parts[1], `"`), `","`)
+	return fmt.Errorf("%w%s", err, didYouMean(parts[2], known))
+}
 
 // didYouMean ends a message about a wrong word with the known ones that are like it; "" when none is.
 func didYouMean(wrong string, known []string) string {

@@ -60,7 +60,9 @@ type tenantsList struct {
 }
 
 func (tenantsList) Help() string {
-	return `    tillctl tenants list
+	return `Those that were switched off are among them.
+
+    tillctl tenants list
     tillctl tenants list --output ids`
 }
 

@@ -24,6 +24,8 @@ func (tokenVerb) Help() string {
 
     curl -H "Authorization: Bearer $(tillctl token --role auditor --tenant demo)" ...
 
+    tillctl token --role platform --life 15m
+
 An administrator searches and manages a tenant, an auditor searches, proves and exports, a platform operator makes
 tenants. In production tokens come from your OpenID Connect issuer.`
 }
@@ -68,7 +70,7 @@ func whoAmI() string {
 func issue(w World, data dataFolder, p auth.Principal, life time.Duration) (string, error) {
 	key, err := strongbox.IssuerKey(data.path())
 	if err != nil {
-		return "", err
+		return "", unsafe(err)
 	}
 	issuer, err := auth.NewIssuer(auth.UserIssuer, key, w.Clock.Now)
 	if err != nil {

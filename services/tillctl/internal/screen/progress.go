@@ -39,8 +39,9 @@ func (p *Progress) At(done uint64) {
 	p.shown = now
 	line := fmt.Sprintf("%d of %d %s, %d %%", done, p.total, p.noun, percent(done, p.total))
 	if took := now.Sub(p.start); done > p.first && took > time.Second {
-		left := time.Duration(float64(took) / float64(done-p.first) * float64(p.total-done))
-		line += fmt.Sprintf(", %s left", left.Round(time.Second))
+		each := float64(took) / float64(done-p.first)
+		left := time.Duration(each * float64(p.total-min(done, p.total)))
+		line += fmt.Sprintf(", %.0f a second, %s left", float64(time.Second)/each, left.Round(time.Second))
 	}
 	p.write(line)
 }
