@@ -5,42 +5,30 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// program builds tillctl once for all tests that need it as it is; the folder it is in.
-var program = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "tillctl-*")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(folder, "tillctl"), "../../cmd/tillctl")
+// TestRealShells builds tillctl once for everything that is typed into a real shell.
+func TestRealShells(t *testing.T) {
+	folder := t.TempDir()
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(folder, "tillctl"), "../../cmd/tillctl") //nolint:gosec // our own program
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
-	if err != nil {
-		err = &os.PathError{Op: string(out), Path: "tillctl", Err: err}
-	}
-	return folder, err
-})
-
-// built gives the folder that tillctl is in, and an environment in which it is found and has profiles.
-func built(t *testing.T) (env []string) {
-	t.Helper()
-	folder, err := program()
-	require.NoError(t, err)
-	home := t.TempDir()
-	env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "HOME="+home, "XDG_CONFIG_HOME="+home, "TILLROLL_PROFILE=", "LC_ALL=C.UTF-8")
+	require.NoError(t, err, string(out))
+	env := append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "TILLROLL_PROFILE=", "LC_ALL=C.UTF-8")
 	for _, name := range []string{"near", "shop7"} {
-		add := exec.Command(filepath.Join(folder, "tillctl"), "profile", "add", name, "--journal-url", "https://"+name+".example.com")
+		add := exec.Command(filepath.Join(folder, "tillctl"), "profile", "add", name, "--journal-url", "https://"+name+".example.com") //nolint:gosec // our own program
 		add.Env = env
 		out, err := add.CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
-	return env
+	t.Run("bash completes", func(t *testing.T) { bashCompletes(t, env) })
+	t.Run("zsh completes", func(t *testing.T) { zshCompletes(t, env) })
+	t.Run("fish completes", func(t *testing.T) { fishCompletes(t, env) })
+	t.Run("the README runs", func(t *testing.T) { theReadmeRuns(t, env) })
 }
 
 // inShell runs a script in a real shell, or says loudly that there is none.
@@ -72,8 +60,8 @@ var tabbed = map[string][]string{
 	"search --sort amount:": {"amount:asc", "amount:desc"},
 }
 
-func TestBashCompletes(t *testing.T) {
-	env := built(t)
+func bashCompletes(t *testing.T, env []string) {
+	t.Helper()
 	for line, want := range tabbed {
 		// As readline does it: words are taken apart at = and :, too, and only the last part is replaced.
 		script := `source <(tillctl completion bash)
@@ -90,8 +78,8 @@ func TestBashCompletes(t *testing.T) {
 	}
 }
 
-func TestZshCompletes(t *testing.T) {
-	env := built(t)
+func zshCompletes(t *testing.T, env []string) {
+	t.Helper()
 	for line, want := range tabbed {
 		// The functions of zsh's completion system write down what they are given.
 		script := `compdef() { [[ $2 == tillctl ]] || exit 9 }
@@ -111,8 +99,8 @@ func TestZshCompletes(t *testing.T) {
 	}
 }
 
-func TestFishCompletes(t *testing.T) {
-	env := built(t)
+func fishCompletes(t *testing.T, env []string) {
+	t.Helper()
 	for line, want := range tabbed {
 		found := inShell(t, env, "fish", "--no-config", "-c", "tillctl completion fish | source; complete -C 'tillctl "+line+"' | string replace -r '\\t.*' ''; true")
 		for i := range found {

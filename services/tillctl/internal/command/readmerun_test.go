@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the README says about profiles and the tab key is typed into a shell as it stands.
-func TestTheReadmeRuns(t *testing.T) {
+// theReadmeRuns: what the README says about profiles and the tab key is typed into a shell as it stands.
+func theReadmeRuns(t *testing.T, env []string) {
+	t.Helper()
 	raw, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)<!-- test: (\\w+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(raw), -1)
 	seen := map[string]string{}
-	env := built(t)
 	for _, block := range blocks {
 		cmd := exec.Command("bash", "-euc", block[2]) //nolint:gosec // our own text
 		cmd.Env = env
