@@ -31,6 +31,17 @@ type Snapshot struct {
 // Topic of a Snapshot.
 func (*Snapshot) Topic() string { return TopicTerminal }
 
+// Code names the thing that the snapshot is of among those of its kind in the tenant.
+func (s *Snapshot) Code() string {
+	switch s.Kind {
+	case KindStore:
+		return s.Store.StoreCode
+	case KindTerminal:
+		return s.Terminal.TerminalID
+	}
+	return s.TenantID
+}
+
 // TenantState of a Snapshot.
 type TenantState struct {
 	TenantID   string `json:"tenant_id"`

@@ -64,14 +64,6 @@ func (s Set) Add(first, last uint64) Set {
 	return append(append(out, Range{first, last}), s[i:]...)
 }
 
-// Union is what is in s or in t.
-func (s Set) Union(t Set) Set {
-	for _, r := range t {
-		s = s.Add(r.First, r.Last)
-	}
-	return s
-}
-
 // Contains tells whether n is in s.
 func (s Set) Contains(n uint64) bool {
 	_, found := slices.BinarySearchFunc(s, n, func(r Range, n uint64) int {

@@ -209,7 +209,7 @@ func (f *fixture) send(method, path string, who credential, body string, headers
 	raw, err := io.ReadAll(w.Body)
 	require.NoError(f.t, err)
 	a := answer{status: w.Code, header: w.Header(), raw: string(raw)}
-	checkDocumented(f.t, f.api, r, body, a)
+	documented.Exchanged(f.t, f.api.Endpoints, r, body, a.status, a.header, []byte(a.raw))
 	if len(raw) > 0 {
 		require.NoError(f.t, json.Unmarshal(raw, &a.body), a.raw)
 	}

@@ -2,11 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -22,12 +18,7 @@ type EventPage struct {
 func (o *Orders) List(ctx context.Context, tenant string, q journal.EventQuery, cursor string) (*EventPage, error) {
 	same := q
 	same.Limit = 0
-	raw, err := json.Marshal(same)
-	if err != nil {
-		return nil, fmt.Errorf("query cannot be written: %w", err)
-	}
-	sum := sha256.Sum256(raw)
-	print := hex.EncodeToString(sum[:8])
+	print := printOf(same)
 	from, err := readCursor(cursor, print)
 	if err != nil {
 		return nil, err

@@ -5,11 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/openapi"
@@ -18,33 +16,14 @@ import (
 	"github.com/tillroll/tillroll/services/journal/internal/httpapi"
 )
 
-const docs = "services/journal/internal/httpapi/docs.go"
+// documented is what the service says of its routes; every exchange of this package's tests is held against it.
+var documented = openapitest.Service{
+	Info: httpapi.Info, Operations: httpapi.Operations, Catalogue: app.Catalogue, Where: "services/journal/internal/httpapi/docs.go",
+}
 
 func TestEveryRouteIsDocumented(t *testing.T) {
 	h := newHouse(t)
-	doc := openapi.New(httpapi.Info, h.api.Endpoints())
-	openapitest.Complete(t, doc, h.engine.Routes(), docs)
-	openapitest.Operations(t, doc, httpapi.Operations, docs)
-	openapitest.Valid(t, doc)
-	openapitest.Catalogue(t, doc, app.Catalogue, docs)
-}
-
-var checker struct {
-	sync.Once
-	*openapitest.Checker
-}
-
-// checkDocumented holds every exchange of this package's tests against the document.
-func checkDocumented(t testing.TB, api *httpapi.API, r *http.Request, sent string, a answer) {
-	t.Helper()
-	checker.Do(func() {
-		var err error
-		checker.Checker, err = openapitest.NewChecker(openapi.New(httpapi.Info, api.Endpoints()))
-		require.NoError(t, err)
-	})
-	assert.NoError(t, checker.Check(openapitest.Exchange{
-		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Sent: []byte(sent), Status: a.status, Header: a.header, Body: []byte(a.raw),
-	}), "see "+docs)
+	documented.Documented(t, h.api.Endpoints(), h.engine.Routes())
 }
 
 // The handlers refuse parameters that they don't know and name those that they know. So every list of
@@ -71,7 +50,7 @@ func TestTheDocumentedParametersAreThoseThatAreRead(t *testing.T) {
 			}
 		}
 		if assert.NotEmpty(t, told, "%s: %s", e.Key(), a.raw) {
-			assert.ElementsMatch(t, strings.Split(told, ", "), openapi.QueryNames(&e), "%s: what the handler reads, and what %s documents", e.Key(), docs)
+			assert.ElementsMatch(t, strings.Split(told, ", "), openapi.QueryNames(&e), "%s: what the handler reads, and what %s documents", e.Key(), documented.Where)
 		}
 	}
 }

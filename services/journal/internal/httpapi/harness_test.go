@@ -243,7 +243,7 @@ func (h *house) do(who credential, method, path, body string) answer {
 	h.engine.ServeHTTP(w, r)
 	a := answer{status: w.Code, header: w.Header(), raw: w.Body.String()}
 	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
-	checkDocumented(h.t, h.api, r, body, a)
+	documented.Exchanged(h.t, h.api.Endpoints, r, body, a.status, a.header, []byte(a.raw))
 	return a
 }
 

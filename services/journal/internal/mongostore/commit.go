@@ -275,7 +275,7 @@ func (b *batch) add(c *chain, r *journal.Record) error {
 
 // addCopy keeps the newest of what this commit has of a thing.
 func (b *batch) addCopy(s *event.Snapshot, content string) {
-	d := &copyDocument{ID: s.Kind + "/" + copyCode(s), Kind: s.Kind, Code: copyCode(s), Version: int64(s.Version), Content: content}
+	d := &copyDocument{ID: s.Kind + "/" + s.Code(), Kind: s.Kind, Code: s.Code(), Version: int64(s.Version), Content: content}
 	if old := b.copies[d.ID]; old != nil && old.Version > d.Version {
 		return
 	}

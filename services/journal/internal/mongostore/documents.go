@@ -156,7 +156,7 @@ func logDocument(r *journal.Record, now time.Time) (collection string, doc bson.
 		doc = append(doc, bson.E{Key: "kind", Value: l.Kind}, bson.E{Key: "business_date", Value: l.BusinessDate}, bson.E{Key: "transaction_type", Value: int(l.TransactionType)})
 	case *event.Snapshot:
 		collection = colSnapshot
-		doc = append(doc, bson.E{Key: "kind", Value: l.Kind}, bson.E{Key: "code", Value: copyCode(l)}, bson.E{Key: "version", Value: int64(l.Version)})
+		doc = append(doc, bson.E{Key: "kind", Value: l.Kind}, bson.E{Key: "code", Value: l.Code()}, bson.E{Key: "version", Value: int64(l.Version)})
 	default:
 		return "", nil, fmt.Errorf("mongostore: no log for %T", r.Event)
 	}
@@ -219,17 +219,6 @@ func terminalInfo(t *event.TerminalState) (bson.D, error) {
 		{Key: "function_mode", Value: t.FunctionMode}, {Key: "business_date", Value: t.BusinessDate}, {Key: "open_counter", Value: t.OpenCounter},
 		{Key: "business_counter", Value: t.BusinessCounter}, {Key: "initial_amount", Value: amount}, {Key: "staff", Value: staff}, {Key: "is_active", Value: t.IsActive},
 	}, err
-}
-
-// copyCode names the thing that a snapshot is of.
-func copyCode(s *event.Snapshot) string {
-	switch s.Kind {
-	case event.KindStore:
-		return s.Store.StoreCode
-	case event.KindTerminal:
-		return s.Terminal.TerminalID
-	}
-	return s.TenantID
 }
 
 // collectionOf is the log of a topic.

@@ -260,20 +260,9 @@ func (b *batch) addLog(id int64, r *journal.Record) {
 	case *journal.Direct:
 		b.row("log_direct", id, l.StoreCode, l.TerminalNo, l.BusinessDate, l.Kind, content)
 	case *event.Snapshot:
-		b.row("log_snapshot", id, l.Kind, copyCode(l), l.Version, content)
-		b.row("copies", l.Kind, copyCode(l), l.Version, content)
+		b.row("log_snapshot", id, l.Kind, l.Code(), l.Version, content)
+		b.row("copies", l.Kind, l.Code(), l.Version, content)
 	}
-}
-
-// copyCode names the thing that a snapshot is of.
-func copyCode(s *event.Snapshot) string {
-	switch s.Kind {
-	case event.KindStore:
-		return s.Store.StoreCode
-	case event.KindTerminal:
-		return s.Terminal.TerminalID
-	}
-	return s.TenantID
 }
 
 func (b *batch) addEntry(id int64, e *journal.Entry, occurred time.Time) {

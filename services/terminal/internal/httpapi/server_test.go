@@ -105,7 +105,7 @@ func (s *server) call(method, path string, who credential, body any) answer {
 	s.engine.ServeHTTP(w, r)
 	a := answer{t: s.t, status: w.Code, header: w.Header(), raw: w.Body.String()}
 	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
-	s.checkDocumented(r, text, a)
+	documented.Exchanged(s.t, s.api.Endpoints, r, text, a.status, a.header, []byte(a.raw))
 	return a
 }
 
