@@ -20,6 +20,7 @@ require (
 	golang.org/x/text v0.40.0
 	gopkg.in/yaml.v3 v3.0.1
 	modernc.org/sqlite v1.34.5
+	pgregory.net/rapid v1.3.0
 )
 
 require (

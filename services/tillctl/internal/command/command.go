@@ -68,7 +68,8 @@ type line struct {
 	Checkpoint checkpointVerb `cmd:"" group:"For auditors:" help:"Print a signed checkpoint of the journal, to keep where nobody can change it."`
 	PublicKey  publicKeyVerb  `cmd:"" group:"For auditors:" help:"Print what checkpoints are checked with."`
 	Proof      proofVerb      `cmd:"" group:"For auditors:" help:"Prove that one event is in the journal as it was stored."`
-	Export     exportVerb     `cmd:"" group:"For auditors:" help:"Take a tenant's whole journal away, with its proofs."`
+	Export     exportVerb     `cmd:"" group:"For auditors:" help:"Take a tenant's journal away: with its proofs, as a spreadsheet, or printed."`
+	Compare    compareVerb    `cmd:"" group:"For auditors:" help:"Hold a journal that runs against an export."`
 
 	Reconcile reconcileVerb `cmd:"" group:"For auditors:" help:"Hold the logs of tills against what they said when they were closed."`
 

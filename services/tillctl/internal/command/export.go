@@ -17,9 +17,9 @@ type exportVerb struct {
 	ofTenant
 	Format   string `enum:"jsonl,csv,pdf" default:"jsonl" help:"Form: ${enum} (JSON lines with proofs; a spreadsheet; receipts to print)."`
 	File     string `required:"" placeholder:"FILE" help:"Where to write; of pdf a folder. An export that was interrupted goes on where it stopped."`
-	Store    code   `placeholder:"CODE" help:"Only this store (csv, pdf)."`
+	Store    code   `suggest:"@stores" placeholder:"CODE" help:"Only this store (csv, pdf)."`
 	Terminal string `placeholder:"NO" help:"Terminal numbers, such as 1,3-5 (csv, pdf)."`
-	Type     string `placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports (csv, pdf)."`
+	Type     string `suggest:"sales,returns,cash,openclose,reports" placeholder:"TYPE" help:"Categories or codes, such as sales,401: sales, returns, cash, openclose, reports (csv, pdf)."`
 	Date     span   `placeholder:"DATE" help:"Business date or dates: 20260401, 20260401-20260430, 20260401- or -20260430 (csv, pdf)."`
 	Headers  string `enum:"en,ja" default:"en" help:"Language of headings: ${enum} (csv, pdf)."`
 	Key      string `placeholder:"FILE" help:"Public key of the journal, to check the checkpoint and every entry with (csv, pdf; default: the one that the journal gives)."`

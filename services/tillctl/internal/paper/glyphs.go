@@ -30,18 +30,67 @@ const voicedMarks = "ﾞﾟ"
 // set takes a line apart into glyphs. missing names what is not shown as it is: each character or group
 // of them that stand for one.
 func (f *face) set(line string) (glyphs []glyph, missing []string) {
-	for clusters := uniseg.NewGraphemes(line); clusters.Next(); {
-		c := clusters.Str()
-		if head := strings.TrimRight(c, voicedMarks); head != "" && len(head) < len(c) {
-			g, lost := f.one(head)
-			glyphs, missing = append(glyphs, g...), append(missing, lost...)
-			for _, mark := range c[len(head):] {
-				g, lost := f.one(string(mark))
-				glyphs, missing = append(glyphs, g...), append(missing, lost...)
+	glyphs = make([]glyph, 0, len(line))
+	for line != "" {
+		plain := 0
+		for i, r := range line {
+			if cells := cellsOf(r); cells == 0 || f.width(r) < 0 {
+				break
+			} else if next, _ := utf8.DecodeRuneInString(line[i+utf8.RuneLen(r):]); cellsOf(next) == 0 && i+utf8.RuneLen(r) < len(line) {
+				break // what comes may belong to this one
+			} else {
+				glyphs = append(glyphs, glyph{r, cells, f.width(r) == cells*em/2})
+				plain = i + utf8.RuneLen(r)
 			}
-			continue
 		}
-		g, lost := f.one(c)
+		if line = line[plain:]; line == "" {
+			break
+		}
+		clusters := uniseg.NewGraphemes(line[:clusterLimit(line)])
+		clusters.Next()
+		c := clusters.Str()
+		line = line[len(c):]
+		g, lost := f.cluster(c)
+		glyphs, missing = append(glyphs, g...), append(missing, lost...)
+	}
+	return glyphs, missing
+}
+
+// cellsOf is how many cells the characters take that most receipts are made of, and that never join
+// with one another to what the eye takes for one; 0 for all others.
+func cellsOf(r rune) int {
+	switch {
+	case ' ' <= r && r <= '~', 'ｦ' <= r && r <= 'ﾝ':
+		return 1
+	case 'ぁ' <= r && r <= 'ゖ', 'ァ' <= r && r <= 'ー', '一' <= r && r <= '鿋', '！' <= r && r <= '～', '、' <= r && r <= '】' && r != '〇':
+		return 2
+	}
+	return 0
+}
+
+// clusterLimit is how far a cluster at the beginning of a line can reach: to behind the first two plain
+// characters that follow each other.
+func clusterLimit(line string) int {
+	before := false
+	for i, r := range line {
+		plain := i > 0 && cellsOf(r) > 0
+		if plain && before {
+			return i
+		}
+		before = plain
+	}
+	return len(line)
+}
+
+// cluster sets what uniseg takes for one character.
+func (f *face) cluster(c string) (glyphs []glyph, missing []string) {
+	head := strings.TrimRight(c, voicedMarks)
+	if head == "" || len(head) == len(c) {
+		return f.one(c)
+	}
+	glyphs, missing = f.one(head)
+	for _, mark := range c[len(head):] {
+		g, lost := f.one(string(mark))
 		glyphs, missing = append(glyphs, g...), append(missing, lost...)
 	}
 	return glyphs, missing
@@ -74,24 +123,29 @@ func codePoints(cluster string) string {
 	return strings.Join(names, "+")
 }
 
-// broken sets a text of several lines in lines of at most most cells. What does not fit goes on in the
-// next one, behind a mark.
-func (f *face) broken(text string, most int) (lines [][]glyph, missing []string) {
+// lines sets a text of several lines.
+func (f *face) lines(text string) (lines [][]glyph, missing []string) {
 	for _, line := range strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n") {
 		glyphs, lost := f.set(line)
-		missing = append(missing, lost...)
-		glyphs = trimmed(glyphs)
+		lines, missing = append(lines, trimmed(glyphs)), append(missing, lost...)
+	}
+	return lines, missing
+}
+
+// wrapped breaks lines at most cells: what does not fit goes on in the next one, behind a mark.
+func wrapped(lines [][]glyph, most int) (out [][]glyph) {
+	for _, glyphs := range lines {
 		for width(glyphs) > most {
 			head := 0
 			for cells := glyphs[0].cells; cells <= most; cells += glyphs[head].cells {
 				head++
 			}
-			lines = append(lines, glyphs[:head])
+			out = append(out, glyphs[:head])
 			glyphs = append([]glyph{{'»', 1, true}}, glyphs[head:]...)
 		}
-		lines = append(lines, glyphs)
+		out = append(out, glyphs)
 	}
-	return lines, missing
+	return out
 }
 
 // trimmed leaves out spaces at the end.

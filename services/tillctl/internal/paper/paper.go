@@ -90,15 +90,15 @@ func arrange(head Head, slips []Slip) (*document, error) {
 		head.Language = sheet.English
 	}
 	d := &document{head: head, face: f, report: &Report{Slips: len(slips), Missing: map[string]int{}}}
-	d.fit(slips)
+	set := d.fit(slips)
 	page, column, line := 0, 0, 0
 	advance := func() {
 		if column, line = column+1, 0; column == d.columns {
 			page, column = page+1, 0
 		}
 	}
-	for i := range slips {
-		for n, rows := range d.pieces(&slips[i]) {
+	for i := range set {
+		for n, rows := range d.pieces(&set[i]) {
 			if n > 0 || line > 0 && line+len(rows) > rowsPerColumn {
 				advance()
 			}
@@ -110,11 +110,14 @@ func arrange(head Head, slips []Slip) (*document, error) {
 	return d, nil
 }
 
-// fit chooses how many columns a page has: as many as leave room for the widest line.
-func (d *document) fit(slips []Slip) {
+// fit takes the slips' texts apart and chooses how many columns a page has: as many as leave room for
+// the widest line.
+func (d *document) fit(slips []Slip) []setSlip {
 	widest := layout.DefaultWidth
+	set := make([]setSlip, len(slips))
 	for i := range slips {
-		lines, _ := d.face.broken(slips[i].Text, 1<<20)
+		lines, missing := d.face.lines(slips[i].Text)
+		set[i] = setSlip{slips[i], lines, missing}
 		for _, glyphs := range lines {
 			widest = max(widest, width(glyphs))
 		}
@@ -124,9 +127,10 @@ func (d *document) fit(slips []Slip) {
 		d.cells = int((d.columnWidth() - 2*inset) / cellWidth)
 		d.smallCells = int((d.columnWidth() - 2*inset) / smallCell)
 		if d.cells >= widest {
-			return
+			break
 		}
 	}
+	return set
 }
 
 func (d *document) columnWidth() float64 {
@@ -135,7 +139,7 @@ func (d *document) columnWidth() float64 {
 }
 
 // pieces of a slip, none longer than a column.
-func (d *document) pieces(s *Slip) [][]row {
+func (d *document) pieces(s *setSlip) [][]row {
 	rows := d.rows(s)
 	var pieces [][]row
 	for len(rows) > rowsPerColumn {

@@ -23,6 +23,13 @@ func SlipOf(r *sheet.Row) Slip {
 	return Slip{r, r.JournalText}
 }
 
+// setSlip is one whose text was taken apart.
+type setSlip struct {
+	Slip
+	lines   [][]glyph
+	missing []string
+}
+
 // style is how a row is set.
 type style int
 
@@ -52,7 +59,7 @@ var words = map[string]map[string]string{
 }
 
 // rows of a slip, at most most cells wide where its text stands and most small ones where ours does.
-func (d *document) rows(s *Slip) []row {
+func (d *document) rows(s *setSlip) []row {
 	say := words[d.head.Language]
 	label := sheet.TypeName(s.TransactionType, d.head.Language) + fmt.Sprintf(" (%d)", s.TransactionType)
 	if s.ReceiptNo != nil {
@@ -68,22 +75,21 @@ func (d *document) rows(s *Slip) []row {
 	var rows []row
 	rows = d.say(rows, style, label)
 	rows = d.say(rows, small, s.GenerateDateTime+fmt.Sprintf("  %s %d", say["till"], s.TerminalNo))
-	lines, missing := d.face.broken(s.Text, d.cells)
-	for _, glyphs := range lines {
+	for _, glyphs := range wrapped(s.lines, d.cells) {
 		rows = append(rows, row{body, glyphs})
 	}
 	rows = d.say(rows, small, "id "+s.EventID)
 	rows = d.say(rows, small, fmt.Sprintf("%s %d  %s %d  %s %.16s", say["log"], s.Index, say["chain"], s.Seq, say["hash"], s.Hash.String()))
-	if len(missing) > 0 {
-		rows = d.say(rows, small, say["missing"]+" "+d.report.lost(missing))
+	if len(s.missing) > 0 {
+		rows = d.say(rows, small, say["missing"]+" "+d.report.lost(s.missing))
 	}
 	return rows
 }
 
 // say appends a text of ours, in as many rows as it takes.
 func (d *document) say(rows []row, s style, text string) []row {
-	lines, _ := d.face.broken(text, d.smallCells)
-	for _, glyphs := range lines {
+	lines, _ := d.face.lines(text)
+	for _, glyphs := range wrapped(lines, d.smallCells) {
 		rows = append(rows, row{s, glyphs})
 	}
 	return rows
