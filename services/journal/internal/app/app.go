@@ -1,4 +1,4 @@
-// Package app is what the journal service does, one use case a file: take events in (ingest.go),
+// Package app is what the journal service does, one use case a file: take events in (ingest.go, refuse.go),
 // tell their publishers (status.go) and people (alerts.go, owed.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
 // waiting.go), make tenants (provision.go), search (search.go, rank.go, pattern.go), show one order (order.go), hold
 // sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
