@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/outbox/relayenv"
 	"github.com/tillroll/tillroll/pkg/service"
 	"github.com/tillroll/tillroll/services/cart/internal/register"
 )
@@ -12,13 +12,12 @@ import (
 // config of the service, from the environment.
 type config struct {
 	service.Settings
+	relayenv.Relay
 	StateStore   string        `env:"TILLROLL_STATESTORE" envDefault:"statestore"`
 	Catalog      string        `env:"TILLROLL_CATALOG"` // a file; empty: the embedded sample
 	ReceiptFirst int64         `env:"TILLROLL_RECEIPT_FIRST" envDefault:"1"`
 	ReceiptLast  int64         `env:"TILLROLL_RECEIPT_LAST" envDefault:"999999"`
 	SnapshotWait time.Duration `env:"TILLROLL_SNAPSHOT_WAIT" envDefault:"1s"`
-	ResendAfter  time.Duration `env:"TILLROLL_RESEND_AFTER" envDefault:"5s"`
-	Retention    time.Duration `env:"TILLROLL_OUTBOX_RETENTION" envDefault:"336h"`
 }
 
 // maxReceiptNo is what fits onto a receipt.
@@ -39,29 +38,10 @@ func (c *config) Check() []service.Finding {
 			Explain: "A till waits that long before it is told that it is not open; give 0s to 10s.",
 		})
 	}
-	if c.ResendAfter < 100*time.Millisecond {
-		f = append(f, service.Finding{
-			Message: fmt.Sprintf("TILLROLL_RESEND_AFTER is %s", c.ResendAfter),
-			Explain: "The journal needs at least 100ms to confirm an event before it is published again.",
-		})
-	}
-	if c.Retention < time.Hour {
-		f = append(f, service.Finding{
-			Message: fmt.Sprintf("TILLROLL_OUTBOX_RETENTION is %s", c.Retention),
-			Explain: "Confirmed events must stay at least as long as the time between two backups of the journal, or a restored journal misses them.",
-		})
-	}
-	return f
+	return append(f, c.Relay.Check()...)
 }
 
 // receipts is the range of receipt numbers.
 func (c *config) receipts() register.Range {
 	return register.Range{First: c.ReceiptFirst, Last: c.ReceiptLast}
-}
-
-// relay is the default with what the environment says.
-func (c *config) relay() outbox.RelayConfig {
-	r := outbox.DefaultRelay
-	r.ResendAfter, r.Retention = c.ResendAfter, c.Retention
-	return r
 }

@@ -35,7 +35,7 @@ func TestConfiguration(t *testing.T) {
 			if c.want == "" {
 				require.NoError(t, err)
 				assert.EqualValues(t, 999_999, cfg.receipts().Last)
-				assert.Equal(t, cfg.ResendAfter, cfg.relay().ResendAfter)
+				assert.Equal(t, cfg.ResendAfter, cfg.RelayConfig().ResendAfter)
 				return
 			}
 			assert.ErrorContains(t, err, c.want)

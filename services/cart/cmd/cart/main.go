@@ -37,7 +37,7 @@ func wire(ctx context.Context, s *service.Service, cfg *config) error {
 	}
 	clock, publisher := clockwork.NewRealClock(), cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name)
 	box := outbox.New(store, event.ProducerCart, clock, outbox.NewID)
-	relay := outbox.NewRelay(box, publisher, cfg.relay(), s.Log.Named("relay"), outbox.NewMetrics(s.Metrics))
+	relay := outbox.NewRelay(box, publisher, cfg.RelayConfig(), s.Log.Named("relay"), outbox.NewMetrics(s.Metrics))
 	s.Go("relay", relay.Run)
 	useCases := app.New(app.Ports{
 		Box: box, Store: store, Catalogue: catalogue, Sender: publisher, Clock: clock, NewID: outbox.NewID,

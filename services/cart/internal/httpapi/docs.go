@@ -7,6 +7,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/openapi"
 	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/outbox/outboxapi"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 )
@@ -72,13 +73,13 @@ var Operations = map[string]openapi.Operation{
 	"GET " + transactions + "/:transaction": {Tag: "transactions", Summary: "Show a transaction", Answer: transactionBody{}, Problems: []*problem.Kind{problem.NotFound}},
 
 	"GET /api/v1/terminals/:terminal/deliveries": {
-		Tag: "deliveries", Summary: "Where a till's events are on their way to the journal", Query: firstDeliveries, Answer: deliveriesAnswer{},
+		Tag: "deliveries", Summary: "Where a till's events are on their way to the journal", Query: firstDeliveries, Answer: outboxapi.Window{},
 		Problems: []*problem.Kind{problem.NotFound},
 	},
 	"GET /api/v1/tenants/:tenant/deliveries": {Tag: "deliveries", Summary: "How far each till's events have come", Query: firstPage, Answer: list[outbox.Summary]{}},
 	"POST /api/v1/tenants/:tenant/redeliver": {
 		Tag: "deliveries", Summary: "Publish events again", Details: "Give either `fromSequence` or `since`. The journal recognises what it has.",
-		Body: redeliverRequest{}, Answer: redeliverAnswer{}, Problems: []*problem.Kind{problem.NotFound, problem.Conflict},
+		Body: outboxapi.RedeliverRequest{}, Answer: outboxapi.RedeliverAnswer{}, Problems: []*problem.Kind{problem.NotFound, problem.Conflict},
 	},
 
 	http.MethodPost + " /api/v1/subscriptions/terminal":       openapi.Delivery(event.TopicTerminal),

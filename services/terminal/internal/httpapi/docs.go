@@ -6,6 +6,7 @@ import (
 	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/openapi"
 	"github.com/tillroll/tillroll/pkg/outbox"
+	"github.com/tillroll/tillroll/pkg/outbox/outboxapi"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/terminal/internal/terminal"
 )
@@ -103,12 +104,12 @@ var Operations = map[string]openapi.Operation{
 
 	"GET /api/v1/terminals/:terminal/deliveries": {
 		Tag: "deliveries", Summary: "Where a till's events are on their way to the journal",
-		Query: deliveriesQuery{}, Answer: deliveriesAnswer{}, Problems: atTill(),
+		Query: deliveriesQuery{}, Answer: outboxapi.Window{}, Problems: atTill(),
 	},
 	"GET /api/v1/tenants/:tenant/deliveries": {Tag: "deliveries", Summary: "How far each till's events have come", Query: span{}, Answer: list[outbox.Summary]{}, Problems: kinds(terminal.TenantNotFound)},
 	"POST /api/v1/tenants/:tenant/redeliver": {
 		Tag: "deliveries", Summary: "Publish events again", Details: "Give either `fromSequence` or `since`. The journal recognises what it has.",
-		Status: http.StatusAccepted, Body: redeliverRequest{}, Answer: redeliverAnswer{}, Problems: kinds(terminal.TenantNotFound, problem.NotFound, problem.Conflict),
+		Status: http.StatusAccepted, Body: outboxapi.RedeliverRequest{}, Answer: outboxapi.RedeliverAnswer{}, Problems: kinds(terminal.TenantNotFound, problem.NotFound, problem.Conflict),
 	},
 
 	"POST /api/v1/subscriptions/session":         openapi.Delivery("topic-session"),
