@@ -44,11 +44,11 @@ logs: runner ## follow the log of everything, or of one: SERVICE=cart, SERVICE=c
 .PHONY: doctor
 doctor: runner ## say what is missing on this machine, and how to get it
 	@if [ ! -x bin/tillctl ]; then echo "What the local stack needs (make doctor looks at more after a first make build):"; bin/runner doctor $(STACK_FLAGS); \
-	  else $(if $(PORT_OFFSET),TILLROLL_PORT_OFFSET=$(PORT_OFFSET)) $(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') bin/tillctl doctor; fi
+	  else $(if $(PORT_OFFSET),TILLROLL_PORT_OFFSET=$(PORT_OFFSET)) $(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') TILLROLL_PROFILE=local bin/tillctl doctor; fi
 
 demo: ## play a small shop day on the running stack and audit it; starts nothing
 	@test -x bin/tillctl || { echo "Start the stack first: make run, or make up"; exit 1; }
-	@$(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') bin/tillctl demo
+	@$(if $(DATA),TILLROLL_DATA='$(abspath $(DATA))') TILLROLL_PROFILE=local bin/tillctl demo
 
 ##@ Development
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/problem"
 )
 
 // Entry is one line of the electronic journal.
@@ -31,6 +32,9 @@ type Entry struct {
 	ChainSeq            uint64        `json:"chainSeq"`
 	Hash                string        `json:"hash"`
 }
+
+// TooWide is the journal's problem with a search that would read too much.
+var TooWide = &problem.Kind{Code: 410004}
 
 // SearchQuery says which entries are wanted. The fields are spelled as the service spells its
 // parameters; what is empty filters nothing.

@@ -16,6 +16,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jonboulle/clockwork"
 
+	"github.com/tillroll/tillroll/pkg/problem"
+	"github.com/tillroll/tillroll/services/tillctl/internal/client"
 	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
 	"github.com/tillroll/tillroll/services/tillctl/internal/strongbox"
 )
@@ -193,7 +195,17 @@ func (w World) fail(err error) int {
 		return exitFound
 	}
 	fmt.Fprintln(w.Err, "tillctl:", err)
+	var refused *client.Problem
+	if errors.As(err, &refused) && here[refused.Code] != "" {
+		fmt.Fprintln(w.Err, "  → here:", here[refused.Code])
+	}
 	return exitFailed
+}
+
+// here is what a service's hint means on a command line, by the code of its problem.
+var here = map[int]string{
+	problem.Unauthenticated.Code: "a token comes from --token, --token-file, --token-command or a profile; `tillctl profile show` tells whose it is",
+	client.TooWide.Code:          "--date, --store, --terminal, --receipt or --type",
 }
 
 // dataFolder is the folder of the local stack.

@@ -117,7 +117,10 @@ func (g *generation) tell(w World, took time.Duration) {
 func (v generateVerb) makeTenant(ctx context.Context, stack client.Stack) error {
 	_, err := stack.Terminals.CreateTenant(ctx, client.NewTenant{TenantID: string(v.Tenant), TenantName: "Generated " + string(v.Tenant)})
 	var p *client.Problem
-	if err != nil && !(errors.As(err, &p) && p.IsKind(client.TenantExists)) {
+	if errors.As(err, &p) && p.IsKind(client.TenantExists) {
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	return stack.Journals.MakeTenant(ctx, string(v.Tenant))

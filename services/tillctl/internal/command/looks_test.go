@@ -60,13 +60,11 @@ func TestKeywordsAreMarkedOnATerminalWindowOnly(t *testing.T) {
 			}
 			require.Equal(t, 0, w.against(t, answers, "init", "--data", t.TempDir()))
 			w.out.Reset()
-			code := 0
+			ask := w.against
 			if test.watched {
-				code = w.watchedAgainst(t, answers, args...)
-			} else {
-				code = w.against(t, answers, args...)
+				ask = w.watchedAgainst
 			}
-			require.Equal(t, 0, code, &w.err)
+			require.Equal(t, 0, ask(t, answers, args...), &w.err)
 			assert.Contains(t, w.out.String(), test.want)
 			assert.NotContains(t, w.out.String(), "\x1b[31m", "nothing from outside drives the window")
 		})
@@ -123,8 +121,43 @@ func TestThePageAfterTheNextIsReachedByCursor(t *testing.T) {
 	assert.Contains(t, w.out.String(), "The next page: add --cursor after-   All: --all\n")
 	w.out.Reset()
 	require.Equal(t, 0, w.against(t, answers, "search", "--tenant", "acme", "--limit", "1", "--cursor", "x"), &w.err)
-	assert.Contains(t, w.out.String(), "1 entry of more than 10,000. --total exact counts them all.\nThe next page: add --cursor after-x   All: --all\n")
+	assert.Contains(t, w.out.String(), "1 entry of at least 10,000. --total exact counts them all.\nThe next page: add --cursor after-x   All: --all\n")
 	assert.Equal(t, 2, newWorld(t).run("search", "--tenant", "acme", "--cursor", "x", "--skip", "1"))
+	assert.Equal(t, 2, newWorld(t).run("search", "--tenant", "acme", "--skip", "10001"))
+}
+
+func TestWhatAServiceSaysIsSaidForTheCommandLine(t *testing.T) {
+	for code, says := range map[int]string{200001: "  → as the service says\n  → here: a token comes from --token", 410004: "  → as the service says\n  → here: --date, --store"} {
+		w := newWorld(t)
+		refusal := (&problem.Error{Kind: &problem.Kind{Code: code, Status: 400, Name: "n", Title: "T"}, Detail: "why", Hint: "as the service says"})
+		require.Equal(t, 1, w.against(t, services{"/": refuse(refusal)}, "search", "--tenant", "acme", "x"))
+		assert.Contains(t, w.err.String(), fmt.Sprintf("tillctl: journal: T (%d)\n  why\n", code)+says)
+	}
+}
+
+func TestASearchOfManyPagesSaysHowFarItIs(t *testing.T) {
+	page := 0
+	total := `"total":2`
+	answers := services{"GET /api/v1/tenants/acme/journals": func(rw http.ResponseWriter, _ *http.Request) {
+		next := `"c"`
+		if page++; page%2 == 0 {
+			next = "null"
+		}
+		_, _ = fmt.Fprintf(rw, `{"items":[%s],%s,"nextCursor":%s}`, saleJSON, total, next)
+	}}
+	w := newWorld(t)
+	require.Equal(t, 0, w.watchedAgainst(t, answers, "search", "--tenant", "acme", "--all"), &w.err)
+	assert.Contains(t, w.err.String(), "\r1 of 2 entries, 50 %")
+	assert.Contains(t, w.out.String(), "\n2 entries found.\n")
+	total = `"total":1,"totalIsLowerBound":true`
+	w = newWorld(t)
+	require.Equal(t, 0, w.watchedAgainst(t, answers, "search", "--tenant", "acme", "--all"), &w.err)
+	assert.Contains(t, w.err.String(), "\r1 entries")
+	assert.Contains(t, w.out.String(), "\n2 entries found.\n", "whoever has seen all can count them")
+	assert.NotContains(t, w.err.String(), "%")
+	w = newWorld(t)
+	require.Equal(t, 0, w.watchedAgainst(t, answers, "search", "--tenant", "acme", "--all", "-o", "csv"), &w.err)
+	assert.Empty(t, w.err.String(), "lines and progress would write over each other")
 }
 
 func TestAnEntryIsFoundByItsNumber(t *testing.T) {

@@ -37,7 +37,7 @@ type searchVerb struct {
 	Cursor      string   `xor:"from" placeholder:"TEXT" help:"Go on behind the page that gave this cursor."`
 	Limit       int      `default:"50" help:"At most so many entries; 0 is all."`
 	All         bool     `help:"All entries, page after page, as --limit 0."`
-	Total       string   `enum:"usual,exact" default:"usual" help:"How to count what is found: usual (exact up to 10000) or exact, which may take long."`
+	Total       string   `enum:"usual,exact" default:"usual" help:"How to count what is found: usual (as far as that is quick) or exact."`
 	Lines       int      `default:"3" help:"Show up to so many lines of each entry that hold a keyword, in a table."`
 }
 
@@ -58,6 +58,9 @@ that hold a keyword.
 func (v searchVerb) Validate() error {
 	if v.Skip < 0 || v.Limit < 0 || v.Lines < 0 {
 		return errors.New("--skip, --limit and --lines must be 0 or more")
+	}
+	if v.Skip > mostSkipped {
+		return fmt.Errorf("--skip %d is too far, %d is the most: go on with --cursor, or take --all", v.Skip, mostSkipped)
 	}
 	if v.Regex && len(v.Keywords) == 0 {
 		return errors.New("--regex needs a pattern, such as \"No\\. 10[0-9]{2}\"")
@@ -126,7 +129,7 @@ func (v searchVerb) progress(w World) func(done int, first client.List[client.En
 	var shown *screen.Progress
 	return func(done int, first client.List[client.Entry]) {
 		switch {
-		case done >= 0 && shown == nil && v.expected(first) <= len(first.Items): // it is there already
+		case done >= 0 && shown == nil && first.NextCursor == "": // it is there already
 		case done >= 0 && shown == nil:
 			shown = screen.NewProgress(w.watchedErr(), w.Clock, "entries", 0, uint64(v.expected(first))) //nolint:gosec // not negative
 			fallthrough
@@ -138,11 +141,14 @@ func (v searchVerb) progress(w World) func(done int, first client.List[client.En
 	}
 }
 
-// expected is how many entries will be shown of what the first page says.
+// expected is how many entries will be shown of what the first page says; 0 when nobody knows.
 func (v searchVerb) expected(first client.List[client.Entry]) int {
 	left := max(0, first.Total-v.Skip)
-	if v.Limit > 0 {
-		left = min(left, v.Limit)
+	switch {
+	case v.Limit > 0 && (v.Limit < left || first.TotalIsLowerBound):
+		return v.Limit
+	case first.TotalIsLowerBound || v.Cursor != "":
+		return 0
 	}
 	return left
 }
@@ -196,9 +202,12 @@ const mostSkipped = 10_000
 
 // foot says how much there is, and how to see the rest.
 func (v searchVerb) foot(w World, found client.List[client.Entry]) {
+	if found.NextCursor == "" && v.Cursor == "" { // the last page tells
+		found.Total, found.TotalIsLowerBound = v.Skip+len(found.Items), false
+	}
 	total := grouped(found.Total)
 	if found.TotalIsLowerBound {
-		total = "more than " + total
+		total = "at least " + total
 	}
 	shown := len(found.Items)
 	if shown == found.Total && !found.TotalIsLowerBound {

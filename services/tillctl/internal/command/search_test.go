@@ -76,9 +76,9 @@ func TestASearchAsksForNoMoreThanItsLimit(t *testing.T) {
 func TestMoreThanIsShownIsSaid(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 0, w.against(t, services{
-		"GET /api/v1/tenants/acme/journals": `{"items":[` + saleJSON + `],"total":10000,"totalIsLowerBound":true,"skip":0,"limit":1}`,
+		"GET /api/v1/tenants/acme/journals": `{"items":[` + saleJSON + `],"total":10000,"totalIsLowerBound":true,"skip":0,"limit":1,"nextCursor":"c"}`,
 	}, "search", "--tenant", "acme", "--limit", "1"), &w.err)
-	assert.Contains(t, w.out.String(), "1 to 1 of more than 10,000. --total exact counts them all.")
+	assert.Contains(t, w.out.String(), "1 to 1 of at least 10,000. --total exact counts them all.")
 }
 
 func TestNothingFoundIsNoError(t *testing.T) {

@@ -173,7 +173,8 @@ func whole(folded string, begin, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(folded[:begin])
 	last, _ := utf8.DecodeLastRuneInString(folded[:end])
 	after, _ := utf8.DecodeRuneInString(folded[end:])
-	return !(begin > 0 && spaced(first) && spaced(before)) && !(end < len(folded) && spaced(last) && spaced(after))
+	inside := begin > 0 && spaced(first) && spaced(before) || end < len(folded) && spaced(last) && spaced(after)
+	return !inside
 }
 
 // spaced tells whether a script puts spaces between words that are written with r.

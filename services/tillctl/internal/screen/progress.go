@@ -22,7 +22,7 @@ type Progress struct {
 	width int
 }
 
-// NewProgress begins at done of total. Without out nothing is shown.
+// NewProgress begins at done of total, which is 0 when nobody knows it. Without out nothing is shown.
 func NewProgress(out io.Writer, clock clockwork.Clock, noun string, done, total uint64) *Progress {
 	return &Progress{out: out, clock: clock, noun: noun, total: total, first: done, start: clock.Now()}
 }
@@ -37,21 +37,21 @@ func (p *Progress) At(done uint64) {
 		return
 	}
 	p.shown = now
-	line := fmt.Sprintf("%d of %d %s, %d %%", done, p.total, p.noun, percent(done, p.total))
+	line := fmt.Sprintf("%d %s", done, p.noun)
+	if p.total > 0 {
+		line = fmt.Sprintf("%d of %d %s, %d %%", done, p.total, p.noun, percent(done, p.total))
+	}
 	if took := now.Sub(p.start); done > p.first && took > time.Second {
 		each := float64(took) / float64(done-p.first)
-		left := time.Duration(each * float64(p.total-min(done, p.total)))
-		line += fmt.Sprintf(", %.0f a second, %s left", float64(time.Second)/each, left.Round(time.Second))
+		line += fmt.Sprintf(", %.0f a second", float64(time.Second)/each)
+		if left := time.Duration(each * float64(p.total-min(done, p.total))); p.total > 0 {
+			line += fmt.Sprintf(", %s left", left.Round(time.Second))
+		}
 	}
 	p.write(line)
 }
 
-func percent(done, total uint64) uint64 {
-	if total == 0 {
-		return 100
-	}
-	return done * 100 / total
-}
+func percent(done, total uint64) uint64 { return min(100, done*100/total) }
 
 func (p *Progress) write(line string) {
 	fmt.Fprintf(p.out, "\r%s%s", line, strings.Repeat(" ", max(0, p.width-len(line))))
