@@ -2,19 +2,13 @@ package mongostore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo/options"
 
 	"github.com/tillroll/tillroll/pkg/event"
-	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
-
-// eventsExamined is how many events a query may look at beside those that it gives.
-const eventsExamined = 20_000
 
 type eventDocument struct {
 	ID         string `bson:"_id"`
@@ -47,27 +41,20 @@ func (s *Store) Events(ctx context.Context, tenant string, q journal.EventQuery)
 			{{Key: "_id", Value: bson.D{{Key: operator, Value: last.ID}}}},
 		}}})
 	}
-	looked := 0
+	cut := s.limits.NewEventCut(&q)
 	fields := options.Find().SetProjection(ascending("content")).SetSort(sort)
 	err = each(ctx, db.Collection(colEvent), where.document(), fields, func(d *eventDocument) error {
-		e := &event.Business{}
-		if err := json.Unmarshal([]byte(d.Content), e); err != nil {
-			return app.Damaged(err)
-		}
-		if looked++; looked > min(eventsExamined, s.limits.Examined)+q.Limit {
-			return fmt.Errorf("%w: more than %d events", app.ErrTooWide, looked-1)
-		}
-		switch {
-		case !q.Holds(e):
-		case len(found) == q.Limit:
-			more = true
+		full, err := cut.Add([]byte(d.Content))
+		if full {
 			return errStop
-		default:
-			found = append(found, e)
 		}
-		return nil
+		return err
 	})
-	return found, more, err
+	if err != nil {
+		return nil, false, err
+	}
+	found, more = cut.Page()
+	return found, more, nil
 }
 
 // eventWalk walks the index of a query: what it begins with, and then by instant.

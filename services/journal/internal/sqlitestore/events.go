@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/tillroll/tillroll/pkg/event"
@@ -18,15 +17,13 @@ CREATE INDEX IF NOT EXISTS log_event_type ON log_event (event_type, occurred_at)
 CREATE INDEX IF NOT EXISTS log_event_terminal ON log_event (store_code, terminal_no, occurred_at);
 `
 
-// eventsExamined is how many events a query may look at beside those that it gives.
-const eventsExamined = 20_000
-
 // Events implements app.Reader.
 func (s *Store) Events(ctx context.Context, tenant string, q journal.EventQuery) (found []*event.Business, more bool, err error) {
 	db, err := s.tenant(ctx, tenant)
 	if err != nil {
 		return nil, false, err
 	}
+	cut := s.limits.NewEventCut(&q)
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		query, args := eventWalk(&q)
 		if q.After != "" {
@@ -39,31 +36,23 @@ func (s *Store) Events(ctx context.Context, tenant string, q journal.EventQuery)
 			}
 			args = append(args, last[0])
 		}
-		looked := 0
 		return each(ctx, tx, func(rows *sql.Rows) error {
 			var content sql.RawBytes
 			if err := rows.Scan(&content); err != nil {
 				return err
 			}
-			e := &event.Business{}
-			if err := json.Unmarshal(content, e); err != nil {
-				return app.Damaged(err)
-			}
-			if looked++; looked > min(eventsExamined, s.limits.Examined)+q.Limit {
-				return fmt.Errorf("%w: more than %d events", app.ErrTooWide, looked-1)
-			}
-			switch {
-			case !q.Holds(e):
-			case len(found) == q.Limit:
-				more = true
+			full, err := cut.Add(content)
+			if full {
 				return errStop
-			default:
-				found = append(found, e)
 			}
-			return nil
+			return err
 		}, query, args...)
 	})
-	return found, more, err
+	if err != nil {
+		return nil, false, err
+	}
+	found, more = cut.Page()
+	return found, more, nil
 }
 
 // eventWalk walks the index of a query. The index is named: a planner that knew nothing of how many there
