@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -141,32 +140,4 @@ func (q *Query) ByInstant() bool {
 // much, evenly spread, so that whoever goes along by instant soon has a page.
 func (q *Query) Coarse() bool {
 	return q.StaffID == "" && q.Amount.Open() && q.ReceiptNo.Open() && q.TransactionNo.Open()
-}
-
-// walks are the sets of fields that begin an index of every store which goes on by instant.
-var walks = []string{"", "store", "type", "date", "store date", "store terminal", "store terminal date", "store terminal type"}
-
-// Walkable tells whether an index holds just what is asked for, in the order that is wanted, so that a
-// page costs what a page holds.
-func (q *Query) Walkable() bool {
-	day := q.BusinessDate.From != nil && q.BusinessDate.To != nil && *q.BusinessDate.From == *q.BusinessDate.To
-	fixed := []string{}
-	for _, f := range []struct {
-		name         string
-		given, fixed bool
-	}{
-		{"store", q.StoreCode != "", true},
-		{"terminal", len(q.Terminals) > 0, q.Terminals.Len() == 1},
-		{"date", !q.BusinessDate.Open(), day},
-		{"type", len(q.Types) > 0, len(q.Types) == 1},
-		{"other", !q.Coarse(), false},
-	} {
-		if f.given && !f.fixed {
-			return false
-		}
-		if f.given {
-			fixed = append(fixed, f.name)
-		}
-	}
-	return q.ByInstant() && slices.Contains(walks, strings.Join(fixed, " "))
 }

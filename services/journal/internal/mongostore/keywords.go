@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -18,18 +17,17 @@ import (
 
 // keywordSearch is a search with keywords under way.
 type keywordSearch struct {
-	ctx     context.Context
-	db      *mongo.Database
-	entries *mongo.Collection
-	limits  app.SearchLimits
-	q       *journal.Query
-	order   []term
-	where   conditions // all filters
-	terms   bson.D     // what documents of the keyword index must fulfil, the rarest term first; nil: it is no help
+	*seek
+	db    *mongo.Database
+	terms bson.D // what documents of the keyword index must fulfil, the rarest term first; nil: it is no help
 }
 
 func (s *Store) keywordSearch(ctx context.Context, db *mongo.Database, q *journal.Query) (*keywordSearch, error) {
-	k := &keywordSearch{ctx: ctx, db: db, entries: db.Collection(colJournal), limits: s.limits, q: q, order: orderOf(q), where: filters(q)}
+	by, err := s.seek(ctx, db.Collection(colJournal), q)
+	if err != nil {
+		return nil, err
+	}
+	k := &keywordSearch{seek: by, db: db}
 	return k, k.choose()
 }
 
@@ -59,13 +57,13 @@ func (k *keywordSearch) choose() error {
 
 // page finds one page and the total.
 func (k *keywordSearch) page() (journal.Page, error) {
-	ids, gathered, err := k.gather()
+	found, err := k.gathered()
 	if err != nil {
 		return journal.Page{}, err
 	}
-	if gathered {
+	if found != nil {
 		cut := journal.CutAfter(k.q)
-		err := k.visit(ids, k.q.Holding(func(l *journal.Listed) error {
+		err := k.visit(found, k.q.Holding(func(l *journal.Listed) error {
 			cut.Add(*l)
 			return nil
 		}))
@@ -75,7 +73,7 @@ func (k *keywordSearch) page() (journal.Page, error) {
 		return journal.PageOf(cut), err
 	}
 	cut := journal.NewCut[journal.Listed](k.q, nil)
-	err = k.walk(k.q.After, func(l *journal.Listed) error {
+	err = k.walk(k.behind, func(l *journal.Listed) error {
 		if cut.Add(*l) {
 			return errStop
 		}
@@ -88,32 +86,41 @@ func (k *keywordSearch) page() (journal.Page, error) {
 	return page, k.total(&page)
 }
 
-// gather finds a way to all entries that may hold the keywords when there are not too many: the
+// proposed is a condition that leaves few entries, and the index for it.
+type proposed struct {
+	where bson.D
+	index string
+}
+
+// byID is the index that every collection has.
+const byID = "_id_"
+
+// gathered finds a way to all entries that may hold the keywords when there are not too many: the
 // condition that leaves just them, by the filters alone or by the keyword index. When there are too many
-// and they are wanted by instant, they are to be walked.
-func (k *keywordSearch) gather() (where bson.D, ok bool, err error) {
+// and they are wanted by instant it gives none: they are to be walked.
+func (k *keywordSearch) gathered() (*proposed, error) {
 	for _, most := range []int{k.limits.Few, k.limits.Read} {
-		n, err := count(k.ctx, k.entries, k.where, most)
+		r, err := k.cheapest(most)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if n <= most {
-			return k.where.document(), true, nil
+		if r != nil {
+			return &proposed{k.where.document(), r.Index}, nil
 		}
 		if k.terms != nil {
 			ids, err := k.candidates(most + 1)
 			if err != nil {
-				return nil, false, err
+				return nil, err
 			}
 			if len(ids) <= most {
-				return append(slices.Clone(k.where), named(ids)).document(), true, nil
+				return &proposed{append(slices.Clone(k.where), named(ids)).document(), byID}, nil
 			}
 		}
 		if k.q.ByInstant() {
-			return nil, false, nil
+			return nil, nil
 		}
 	}
-	return nil, false, fmt.Errorf("%w: more than %d texts", app.ErrTooWide, k.limits.Read)
+	return nil, tooWide("texts", k.limits.Read)
 }
 
 type identified struct {
@@ -133,37 +140,35 @@ func (k *keywordSearch) candidates(limit int) ([]string, error) {
 // termsIndex is the index of the terms; the planner is not to weigh it against anything.
 const termsIndex = "terms_1_generated_at_1_place_1"
 
-func (k *keywordSearch) visit(where bson.D, fn func(*journal.Listed) error) error {
-	return each(k.ctx, k.entries, where, options.Find().SetSort(sortOf(k.order)), func(d *journalDocument) error {
+func (k *keywordSearch) visit(p *proposed, fn func(*journal.Listed) error) error {
+	return each(k.ctx, k.entries, p.where, options.Find().SetHint(p.index).SetSort(sortOf(k.order)), listing(fn))
+}
+
+// listing calls fn with the entries that documents are.
+func listing(fn func(*journal.Listed) error) func(d *journalDocument) error {
+	return func(d *journalDocument) error {
 		l, err := d.listed()
 		if err != nil {
 			return err
 		}
 		return fn(l)
-	})
+	}
 }
 
 // each gives all entries that hold the keywords, in order.
 func (k *keywordSearch) each(visit func(*journal.Listed) error) error {
-	where, gathered, err := k.gather()
+	found, err := k.gathered()
 	if err != nil {
 		return err
 	}
-	if !gathered {
-		return k.walk("", visit)
+	if found == nil {
+		return k.walk(nil, visit)
 	}
-	return k.visit(where, k.q.Holding(visit))
+	return k.visit(found, k.q.Holding(visit))
 }
 
 // walk gives the entries by instant and looks at no more than it may.
-func (k *keywordSearch) walk(afterID string, visit func(*journal.Listed) error) error {
-	var behind conditions
-	if afterID != "" {
-		var err error
-		if behind, err = after(k.ctx, k.entries, k.order, afterID); err != nil {
-			return err
-		}
-	}
+func (k *keywordSearch) walk(behind conditions, visit func(*journal.Listed) error) error {
 	if k.terms == nil {
 		return k.walkTexts(behind, visit)
 	}
@@ -184,7 +189,7 @@ func (k *keywordSearch) walk(afterID string, visit func(*journal.Listed) error) 
 	opts := options.Find().SetHint(termsIndex).SetSort(sortOf(k.order)).SetProjection(ascending("_id")).SetLimit(int64(left) + 1)
 	err := each(k.ctx, k.db.Collection(colTerms), where.document(), opts, func(d *identified) error {
 		if left--; left < 0 {
-			return fmt.Errorf("%w: more than %d entries", app.ErrTooWide, k.limits.Examined)
+			return tooWide("entries", k.limits.Examined)
 		}
 		if part = append(part, d.ID); len(part) < fetchedAtOnce {
 			return nil
@@ -209,7 +214,7 @@ func (k *keywordSearch) fetch(ids []string, visit func(*journal.Listed) error) e
 		return nil
 	}
 	found := make(map[string]*journal.Listed, len(ids))
-	err := each(k.ctx, k.entries, append(slices.Clone(k.where), named(ids)).document(), options.Find(), func(d *journalDocument) error {
+	err := each(k.ctx, k.entries, append(slices.Clone(k.where), named(ids)).document(), options.Find().SetHint(byID), func(d *journalDocument) error {
 		l, err := d.listed()
 		found[d.EventID] = l
 		return err
@@ -230,24 +235,33 @@ func (k *keywordSearch) fetch(ids []string, visit func(*journal.Listed) error) e
 // walkTexts reads text after text, where the keyword index is no help: the keywords are in so many
 // entries that a page is soon full, or have no terms.
 func (k *keywordSearch) walkTexts(behind conditions, visit func(*journal.Listed) error) error {
-	left := k.limits.Read
-	opts := options.Find().SetSort(sortOf(k.order)).SetLimit(int64(left) + 1)
-	return each(k.ctx, k.entries, append(slices.Clone(k.where), behind...).document(), opts, func(d *journalDocument) error {
-		if left--; left < 0 {
-			return fmt.Errorf("%w: more than %d texts", app.ErrTooWide, k.limits.Read)
-		}
-		l, err := d.listed()
-		if err != nil {
-			return err
-		}
-		return k.q.Holding(visit)(l)
-	})
+	stages, index := k.walked(behind, k.limits.Read)
+	stopped := false
+	err := eachOf(k.ctx, k.entries, stages, index, listing(k.q.Holding(func(l *journal.Listed) error {
+		err := visit(l)
+		stopped = err != nil
+		return err
+	})))
+	if err != nil || stopped {
+		return err
+	}
+	broken, err := k.brokenOff(behind, k.limits.Read)
+	if err == nil && broken {
+		err = tooWide("texts", k.limits.Read)
+	}
+	return err
 }
 
 // total counts everything that holds the keywords, as far as texts may be read for it.
 func (k *keywordSearch) total(page *journal.Page) error {
+	if page.Ended(k.q) && k.q.Counting != journal.CountNone {
+		page.Total = k.q.Skip + len(page.Items)
+		return nil
+	}
 	most := journal.ExactTotal
+	by := *k.seek
 	whole := *k
+	whole.seek = &by
 	switch k.q.Counting {
 	case journal.CountNone:
 		return nil
@@ -256,7 +270,7 @@ func (k *keywordSearch) total(page *journal.Page) error {
 		most, whole.limits = math.MaxInt32, app.SearchLimits{Examined: math.MaxInt32, Read: math.MaxInt32}
 	}
 	n := 0
-	err := whole.walk("", func(*journal.Listed) error {
+	err := whole.walk(nil, func(*journal.Listed) error {
 		if n++; n > most {
 			return errStop
 		}

@@ -3,80 +3,42 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/mongo/options"
 
 	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
 
-// Search implements app.Reader. The list is read before the total, so that the total is never less
-// than what is shown while entries are added.
+// Search implements app.Reader.
 func (s *Store) Search(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
-	page := journal.Page{}
 	db, err := s.tenant(ctx, tenant)
 	if err != nil {
-		return page, err
+		return journal.Page{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	if len(q.Keywords) > 0 {
 		k, err := s.keywordSearch(ctx, db, &q)
 		if err != nil {
-			return page, err
+			return journal.Page{}, err
 		}
 		return k.page()
 	}
-	entries := db.Collection(colJournal)
-	if err := s.affordable(ctx, entries, &q); err != nil {
-		return page, err
-	}
-	where, order := filters(&q), orderOf(&q)
-	list := where
-	if q.After != "" {
-		beyond, err := after(ctx, entries, order, q.After)
-		if err != nil {
-			return page, err
-		}
-		list = append(slices.Clip(where), beyond...)
-	}
-	opts := options.Find().SetSort(sortOf(order)).SetSkip(int64(q.Skip)).SetLimit(int64(q.Limit) + 1)
-	err = each(ctx, entries, list.document(), opts, func(d *journalDocument) error {
-		if len(page.Items) == q.Limit {
-			page.More = true
-			return errStop
-		}
-		item, err := d.listed()
-		if err == nil {
-			page.Items = append(page.Items, *item)
-		}
-		return err
-	})
+	k, err := s.seek(ctx, db.Collection(colJournal), &q)
 	if err != nil {
-		return page, err
+		return journal.Page{}, err
 	}
-	most := journal.ExactTotal
-	switch q.Counting {
-	case journal.CountNone:
-		return page, nil
-	case journal.CountUsual:
-	case journal.CountAll:
-		most = math.MaxInt32
-	}
-	n, err := count(ctx, entries, where, most)
-	page.Total, page.TotalIsLowerBound = min(n, most), n > most
-	return page, err
+	return k.page()
 }
 
 // Each implements app.Reader. It holds no transaction open: a visit may take longer than a server
 // lets one live, and entries never change.
 func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit func(*journal.Listed) bool) error {
+	q.Skip, q.After = 0, ""
 	db, err := s.tenant(ctx, tenant)
 	if err != nil {
 		return err
@@ -97,42 +59,15 @@ func (s *Store) Each(ctx context.Context, tenant string, q journal.Query, visit 
 		}
 		return err
 	}
-	entries := db.Collection(colJournal)
-	if err := s.affordable(ctx, entries, &q); err != nil {
+	k, err := s.seek(ctx, db.Collection(colJournal), &q)
+	if err != nil {
 		return err
 	}
-	return each(ctx, entries, filters(&q).document(), options.Find().SetSort(sortOf(orderOf(&q))), func(d *journalDocument) error {
-		item, err := d.listed()
-		if err == nil && !visit(item) {
-			return errStop
-		}
-		return err
-	})
+	return k.each(visit)
 }
 
 // Limit says what a search may cost. It goes before the first search.
 func (s *Store) Limit(l app.SearchLimits) { s.limits = l.OrUsual() }
-
-// affordable refuses a query for which no index gives the entries in order and for which what the
-// indexes do leave is too much to look through or to sort.
-func (s *Store) affordable(ctx context.Context, entries *mongo.Collection, q *journal.Query) error {
-	if q.Walkable() {
-		return nil
-	}
-	indexed := *q
-	indexed.StaffID, indexed.Amount = "", journal.Span[money.Decimal]{}
-	n, err := count(ctx, entries, filters(&indexed), s.limits.Examined)
-	if err == nil && n > s.limits.Examined {
-		err = fmt.Errorf("%w: more than %d entries", app.ErrTooWide, s.limits.Examined)
-	}
-	return err
-}
-
-// count counts what fulfils the conditions, up to one more than limit.
-func count(ctx context.Context, entries *mongo.Collection, where conditions, limit int) (int, error) {
-	n, err := entries.CountDocuments(ctx, where.document(), options.Count().SetLimit(int64(limit)+1).SetMaxTime(readWait))
-	return int(n), classify(err)
-}
 
 // conditions must all hold.
 type conditions []bson.D
@@ -206,17 +141,13 @@ func (c *conditions) amounts(q *journal.Query) {
 	}
 }
 
-// listedTerminals is up to how many terminals are named one by one, so that an index can be used for
-// each.
-const listedTerminals = 200
-
 func (c *conditions) terminals(q *journal.Query) {
 	switch n := q.Terminals.Len(); {
 	case n == 0:
 	case n == 1:
 		c.is("terminal_no", "$eq", int64(q.Terminals[0].First))
-	case n <= listedTerminals:
-		c.is("terminal_no", "$in", q.Terminals.Numbers(listedTerminals))
+	case n <= journal.ListedTerminals:
+		c.is("terminal_no", "$in", q.Terminals.Numbers(journal.ListedTerminals))
 	default:
 		var ranges []bson.D
 		for _, r := range q.Terminals {

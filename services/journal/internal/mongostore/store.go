@@ -341,6 +341,16 @@ var errStop = errors.New("mongostore: enough")
 // each calls fn with every document that is found.
 func each[T any](ctx context.Context, c *mongo.Collection, filter any, opts *options.FindOptions, fn func(*T) error) error {
 	cursor, err := c.Find(ctx, filter, opts.SetMaxTime(readWait))
+	return through(ctx, cursor, err, fn)
+}
+
+// eachOf calls fn with every document that comes out of a pipeline, which begins by an index.
+func eachOf[T any](ctx context.Context, c *mongo.Collection, stages []bson.D, index string, fn func(*T) error) error {
+	cursor, err := c.Aggregate(ctx, stages, options.Aggregate().SetHint(index).SetMaxTime(readWait))
+	return through(ctx, cursor, err, fn)
+}
+
+func through[T any](ctx context.Context, cursor *mongo.Cursor, err error, fn func(*T) error) error {
 	if err != nil {
 		return classify(err)
 	}

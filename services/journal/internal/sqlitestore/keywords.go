@@ -32,7 +32,7 @@ func matching(q *journal.Query) expression {
 	if len(terms) == 0 {
 		return expression{}
 	}
-	rest := onlyFilters(q)
+	rest := q.Filters()
 	var parts []string
 	for _, t := range terms {
 		parts = append(parts, quoted(t))
@@ -46,9 +46,9 @@ func matching(q *journal.Query) expression {
 	if n := len(rest.Types); n > 0 && n <= namedTerms {
 		parts, rest.Types = append(parts, anyOf(rest.Types, typeTerm)), nil
 	}
-	x := expression{text: strings.Join(parts, " AND "), decided: decided, whole: unfiltered(&rest)}
+	x := expression{text: strings.Join(parts, " AND "), decided: decided, whole: rest.Unfiltered()}
 	rest.BusinessDate, rest.Generated = journal.Span[string]{}, journal.Span[time.Time]{}
-	x.narrow = unfiltered(&rest)
+	x.narrow = rest.Unfiltered()
 	return x
 }
 
@@ -107,13 +107,13 @@ func (k *seek) keywordPage() (page journal.Page, err error) {
 // entries are to be walked by instant, and when they are wanted in another order there is no way.
 func (k *seek) gatherKeyword() (ids []int64, ok bool, err error) {
 	for _, most := range []int{k.limits.Few, k.limits.Read} {
-		r, err := cheapest(k.ctx, k.tx, routes(&k.q), most)
+		r, err := k.cheapest(k.q.Routes(paths), most)
 		if err != nil {
 			return nil, false, err
 		}
 		if r != nil {
-			from, _ := r.from()
-			where := r.all(k.where)
+			from, _ := from(r)
+			where := all(r, k.where)
 			ids, err := k.hits(from+where.where(), where.args)
 			return ids, true, err
 		}
@@ -316,7 +316,7 @@ const leastSifted = 50
 
 // walkTexts reads text after text, for keywords that no index is of help for.
 func (k *seek) walkTexts(visit func(id int64) error) error {
-	r := inOrder(&k.rest)
+	r := k.rest.InOrder(paths)
 	narrow := *k
 	narrow.limits.Examined = k.limits.Read
 	l := narrow.walk(r, -1, 0)

@@ -5,22 +5,17 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
 
-	"github.com/tillroll/tillroll/pkg/event"
-	"github.com/tillroll/tillroll/pkg/money"
-	"github.com/tillroll/tillroll/pkg/sequence"
 	"github.com/tillroll/tillroll/services/journal/internal/app"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
-	"github.com/tillroll/tillroll/services/journal/internal/tilltest"
+	"github.com/tillroll/tillroll/services/journal/internal/storetest"
 )
 
 // examined counts the entries that statements look at: recorder puts a call of it before every other
@@ -88,23 +83,7 @@ func TestEveryQueryWalksAnIndexWithinItsBudget(t *testing.T) {
 	s, _ := newStore(t)
 	limits := app.SearchLimits{Examined: 120, Few: 20, Read: 60}
 	s.Limit(limits)
-	const entries = 600
-	var after string
-	for store := range 2 {
-		till := tilltest.New("acme", fmt.Sprintf("s%d", store+1), store+1)
-		var events []event.Event
-		for i := range entries / 2 {
-			till.BusinessDate = fmt.Sprintf("202603%02d", 1+i/12)
-			l := till.Sale("1")
-			l.JournalText = "tea 緑茶"
-			if i%10 == 0 {
-				l.JournalText = "coffee コーヒー"
-			}
-			events, after = append(events, l), l.EventID
-		}
-		_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, events...))
-		require.NoError(t, err)
-	}
+	after := storetest.FillForPlans(t, s)
 	countsExamined(t, s, "acme")
 	r := &recorder{t: t, most: int64(limits.Examined), plans: map[string]bool{}}
 	s.watch = func(q querier) querier { r.querier = q; return r }
@@ -119,66 +98,10 @@ func TestEveryQueryWalksAnIndexWithinItsBudget(t *testing.T) {
 		require.ErrorIs(t, err, app.ErrTooWide, r.what)
 		refused++
 	}
-	orders := [][]journal.Order{nil, {{Field: journal.ByGenerated}}}
-	for _, f := range journal.Fields {
-		orders = append(orders, []journal.Order{{Field: f, Descending: true}, {Field: journal.ByGenerated}})
-	}
-	every := 1
-	if os.Getenv("JOURNAL_ALL_PLANS") == "" {
-		every = 23 // no divisor of how many choices there are, so that all choices meet
-	}
-	no := 0
-	combine(func(q journal.Query) {
-		q.Limit = 7
-		for _, order := range orders {
-			for _, q.After = range []string{"", after} {
-				if no++; no%every == 0 {
-					q.Sort = order
-					ask(q)
-				}
-			}
-		}
-	})
-	for _, keywords := range []string{"tea", "緑茶", "茶", "コーヒー", "nothing", "%", "tea 緑茶"} {
-		for _, order := range orders {
-			ask(journal.Query{Keywords: journal.Keywords(keywords), Sort: order, Limit: 7})
-			ask(journal.Query{Keywords: journal.Keywords(keywords), Sort: order, Limit: 7, StoreCode: "s1", StaffID: "s01"})
-		}
-	}
+	storetest.EveryQuery(after, 23, ask)
 	t.Logf("%d queries answered, %d refused, %d different statements, %d of them counted", answered, refused, len(r.plans), r.counts)
 	assert.Greater(t, answered, 1000)
 	assert.Positive(t, refused)
-}
-
-// combine calls fn with every combination of filters.
-func combine(fn func(journal.Query)) {
-	day, later, instant, n, m, amount := "20260303", "20260309", tilltest.Start.Add(time.Minute), int64(105), int64(130), money.FromInt(1)
-	choices := [][]func(*journal.Query){
-		{nil, func(q *journal.Query) { q.StoreCode = "s1" }},
-		{nil, func(q *journal.Query) { q.Terminals = sequence.Of(1) }, func(q *journal.Query) { q.Terminals = sequence.Of(1, 2) }, func(q *journal.Query) { q.Terminals = sequence.Set{{First: 1, Last: 9999}} }},
-		{nil, func(q *journal.Query) { q.Types = []journal.Type{101} }, func(q *journal.Query) { q.Types = []journal.Type{101, 102} }},
-		{nil, func(q *journal.Query) { q.BusinessDate = journal.Span[string]{From: &day, To: &day} }, func(q *journal.Query) { q.BusinessDate = journal.Span[string]{From: &day, To: &later} }, func(q *journal.Query) { q.BusinessDate.From = &day }},
-		{nil, func(q *journal.Query) { q.Generated.From = &instant }},
-		{nil, func(q *journal.Query) { q.ReceiptNo = journal.Span[int64]{From: &n, To: &n} }, func(q *journal.Query) { q.ReceiptNo = journal.Span[int64]{From: &n, To: &m} }},
-		{nil, func(q *journal.Query) { q.TransactionNo.To = &m }},
-		{nil, func(q *journal.Query) { q.Amount.From = &amount }},
-		{nil, func(q *journal.Query) { q.StaffID = "s01" }},
-	}
-	var choose func(i int, q journal.Query)
-	choose = func(i int, q journal.Query) {
-		if i == len(choices) {
-			fn(q)
-			return
-		}
-		for _, set := range choices[i] {
-			next := q
-			if set != nil {
-				set(&next)
-			}
-			choose(i+1, next)
-		}
-	}
-	choose(0, journal.Query{})
 }
 
 // countsExamined reads a tenant through connections that have the function examined, which the journal's own

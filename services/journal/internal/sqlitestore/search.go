@@ -95,16 +95,12 @@ func span[T comparable](c *conditions, column string, s journal.Span[T]) {
 	}
 }
 
-// listedTerminals is up to how many terminals are named one by one, so that an index can be used for
-// each.
-const listedTerminals = 200
-
 func (c *conditions) terminals(q *journal.Query) {
 	if len(q.Terminals) == 0 {
 		return
 	}
-	if q.Terminals.Len() <= listedTerminals {
-		c.add("j.terminal_no IN ("+marks(int(q.Terminals.Len()))+")", anys(q.Terminals.Numbers(listedTerminals))...)
+	if q.Terminals.Len() <= journal.ListedTerminals {
+		c.add("j.terminal_no IN ("+marks(int(q.Terminals.Len()))+")", anys(q.Terminals.Numbers(journal.ListedTerminals))...)
 		return
 	}
 	var parts []string

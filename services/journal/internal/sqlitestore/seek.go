@@ -150,23 +150,23 @@ const sortedRather = 20_000
 type list struct {
 	statement string
 	args      []any
-	walked    *route // it looks at no more than Examined entries of this route, one by one
+	walked    *journal.Route // it looks at no more than Examined entries of this route, one by one
 }
 
 // list finds how to give the entries in order: by the index that holds just them; by merging what an
 // index holds of each type and terminal; by gathering what a short route leaves; by walking along an index and leaving out what the coarse filters do; by
 // gathering what a long route leaves. The route that it also gives leaves at most Examined entries.
-func (k *seek) list(limit, skip int) (list, *route, error) {
-	inOrder := inOrder(&k.rest)
-	if k.byInstant && inOrder.whole {
+func (k *seek) list(limit, skip int) (list, *journal.Route, error) {
+	inOrder := k.rest.InOrder(paths)
+	if k.byInstant && inOrder.Whole {
 		return k.gather(inOrder, limit, skip), inOrder, nil
 	}
 	if merged := k.merge(limit, skip); merged.statement != "" {
 		return merged, nil, nil
 	}
-	routes := routes(&k.q)
+	routes := k.q.Routes(paths)
 	// A walk to a month long ago goes past everything since: rather sort what the month has.
-	r, err := cheapest(k.ctx, k.tx, routes, min(max(k.limits.Few, sortedRather), k.limits.Examined))
+	r, err := k.cheapest(routes, min(max(k.limits.Few, sortedRather), k.limits.Examined))
 	if err != nil || r != nil {
 		return k.gather(r, limit, skip), r, err
 	}
@@ -207,21 +207,21 @@ func (k *seek) merge(limit, skip int) list {
 	var parts []string
 	var args []any
 	for i := range each {
-		r := inOrder(&each[i])
-		if !r.whole {
+		r := each[i].InOrder(paths)
+		if !r.Whole {
 			return list{}
 		}
-		from, _ := r.from()
+		from, _ := from(r)
 		where := filters(&each[i])
-		where = r.all(where.and(k.behind))
+		where = all(r, where.and(k.behind))
 		parts = append(parts, `SELECT * FROM (SELECT j.generated_at, j.id`+from+where.where()+orderBy(k.order)+` LIMIT ?)`)
 		args = append(append(args, where.args...), limit+skip)
 	}
 	return list{statement: `SELECT j.id FROM (` + strings.Join(parts, " UNION ALL ") + `) j` + orderBy(k.order) + ` LIMIT ? OFFSET ?`, args: append(args, limit, skip)}
 }
 
-func (k *seek) gatherLong(routes []*route, limit, skip int) (list, *route, error) {
-	r, err := cheapest(k.ctx, k.tx, routes, k.limits.Examined)
+func (k *seek) gatherLong(routes []*journal.Route, limit, skip int) (list, *journal.Route, error) {
+	r, err := k.cheapest(routes, k.limits.Examined)
 	if err == nil && r == nil {
 		err = tooWide("entries", k.limits.Examined)
 	}
@@ -229,18 +229,18 @@ func (k *seek) gatherLong(routes []*route, limit, skip int) (list, *route, error
 }
 
 // gather sorts what a route leaves.
-func (k *seek) gather(r *route, limit, skip int) list {
+func (k *seek) gather(r *journal.Route, limit, skip int) list {
 	if r == nil {
 		return list{}
 	}
-	from, _ := r.from()
+	from, _ := from(r)
 	where := filters(&k.rest)
-	where = r.all(where.and(k.behind))
+	where = all(r, where.and(k.behind))
 	return list{statement: `SELECT j.id` + from + where.where() + orderBy(k.order) + ` LIMIT ? OFFSET ?`, args: append(where.args, limit, skip)}
 }
 
 // walk goes along an index by instant and looks at no more than Examined entries.
-func (k *seek) walk(r *route, limit, skip int) list {
+func (k *seek) walk(r *journal.Route, limit, skip int) list {
 	inner, args := k.walked(r)
 	return list{
 		statement: `SELECT j.id FROM (` + inner + `) j` + k.where.where() + ` LIMIT ? OFFSET ?`,
@@ -252,8 +252,8 @@ func (k *seek) walk(r *route, limit, skip int) list {
 const filtered = `j.id, j.store_code, j.terminal_no, j.transaction_type, j.business_date, j.generated_at,
 	j.receipt_no, j.transaction_number, j.amount_whole, j.amount_micros, j.staff_id`
 
-func (k *seek) walked(r *route) (string, []any) {
-	from, served := r.from()
+func (k *seek) walked(r *journal.Route) (string, []any) {
+	from, served := from(r)
 	served = served.and(k.behind)
 	return fmt.Sprintf(`SELECT %s%s%s%s LIMIT %d`,
 		filtered, from, served.where(), orderBy(k.order), k.limits.Examined), served.args
@@ -261,13 +261,13 @@ func (k *seek) walked(r *route) (string, []any) {
 
 // exhausted is for a walk that did not fill its page: either the entries are at their end, or it was
 // broken off. Then a long route may still do.
-func (k *seek) exhausted(l list, ids []int64) ([]int64, *route, error) {
+func (k *seek) exhausted(l list, ids []int64) ([]int64, *journal.Route, error) {
 	inner, args := k.walked(l.walked)
 	n, err := column[int](k.ctx, k.tx, `SELECT count(*) FROM (`+inner+`)`, args...)
 	if err != nil || n[0] < k.limits.Examined {
 		return ids, nil, err
 	}
-	long, r, err := k.gatherLong(routes(&k.q), k.q.Limit+1, k.q.Skip)
+	long, r, err := k.gatherLong(k.q.Routes(paths), k.q.Limit+1, k.q.Skip)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -276,7 +276,7 @@ func (k *seek) exhausted(l list, ids []int64) ([]int64, *route, error) {
 }
 
 // total counts everything that fulfils the query, wherever the page stands.
-func (k *seek) total(page *journal.Page, r *route) error {
+func (k *seek) total(page *journal.Page, r *journal.Route) error {
 	most := journal.ExactTotal
 	if k.q.Counting == journal.CountAll {
 		most = math.MaxInt32
@@ -284,13 +284,13 @@ func (k *seek) total(page *journal.Page, r *route) error {
 	cut := false
 	var n int
 	var err error
-	all := routes(&k.q)
-	if r != nil && r.whole && r.leaves != nil {
-		n = *r.leaves
-	} else if i := slices.IndexFunc(all, func(r *route) bool { return r.whole }); i >= 0 {
-		n, err = all[i].count(k.ctx, k.tx, most)
+	routes := k.q.Routes(paths)
+	if r != nil && r.Whole && r.Leaves != nil {
+		n = *r.Leaves
+	} else if i := slices.IndexFunc(routes, func(r *journal.Route) bool { return r.Whole }); i >= 0 {
+		n, err = k.countRoute(routes[i], most)
 	} else if r != nil || k.q.Counting == journal.CountAll {
-		n, err = k.countResidual(r, all, most)
+		n, err = k.countResidual(r, routes, most)
 	} else {
 		n, cut, err = k.countWalked(most)
 	}
@@ -299,12 +299,12 @@ func (k *seek) total(page *journal.Page, r *route) error {
 }
 
 // countResidual counts what the filters leave of a route.
-func (k *seek) countResidual(r *route, all []*route, most int) (int, error) {
+func (k *seek) countResidual(r *journal.Route, routes []*journal.Route, most int) (int, error) {
 	if r == nil {
-		r = all[0]
+		r = routes[0]
 	}
-	from, _ := r.from()
-	where := r.all(k.where)
+	from, _ := from(r)
+	where := all(r, k.where)
 	n, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, from, where.where(), most+1), where.args...)
 	if err != nil {
 		return 0, err
@@ -314,7 +314,7 @@ func (k *seek) countResidual(r *route, all []*route, most int) (int, error) {
 
 // countWalked counts on a walk; cut says that the walk was broken off.
 func (k *seek) countWalked(most int) (n int, cut bool, err error) {
-	inner, args := k.fromStart().walked(inOrder(&k.q))
+	inner, args := k.fromStart().walked(k.q.InOrder(paths))
 	found, err := column[int](k.ctx, k.tx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM (%s) j%s LIMIT %d)`, inner, k.where.where(), most+1), append(args, k.where.args...)...)
 	if err != nil || found[0] > most {
 		return most + 1, false, err
@@ -359,9 +359,9 @@ func (k *seek) each(visit func(*journal.Listed) error) error {
 	if len(k.q.Keywords) > 0 {
 		return k.eachKeyword(visit)
 	}
-	if r := inOrder(&k.q); k.byInstant && r.whole {
-		from, _ := r.from()
-		where := r.all(k.where)
+	if r := k.q.InOrder(paths); k.byInstant && r.Whole {
+		from, _ := from(r)
+		where := all(r, k.where)
 		return each(k.ctx, k.tx, func(rows *sql.Rows) error {
 			l, err := scanListed(rows, k.tenant)
 			if err != nil {
@@ -370,7 +370,7 @@ func (k *seek) each(visit func(*journal.Listed) error) error {
 			return visit(l)
 		}, `SELECT `+listed+from+withEvent+where.where()+orderBy(k.order), where.args...)
 	}
-	list, _, err := k.gatherLong(routes(&k.q), -1, 0)
+	list, _, err := k.gatherLong(k.q.Routes(paths), -1, 0)
 	if err != nil {
 		return err
 	}
