@@ -68,8 +68,10 @@ type App struct {
 	examiner  *examiner
 	alarm     *alarm
 	keeper    *logKeeper
-	depths    *depths
-	store     Store
+
+	backfiller *backfiller
+	depths     *depths
+	store      Store
 }
 
 // New wires the use cases.
@@ -83,6 +85,7 @@ func New(c Config) *App {
 	}
 	a.keeper = newLogKeeper(c)
 	a.reporter.keeper = a.keeper
+	a.backfiller = newBackfiller(c)
 	a.committer = newCommitter(c.Store, c.Tracer, m, c.Batch, c.Linger)
 	a.alarm = newAlarm(c.Alerts, c.Store, c.Clock, c.Log, m)
 	a.examiner = newExaminer(c.Store, c.Clock, c.Log, m)
@@ -129,6 +132,7 @@ func (a *App) Parts() []Part {
 		{"processed marks", a.hints.run},
 		{"waiting tenants", a.waiting.run},
 		{"log", a.keeper.run},
+		{"backfill", a.backfiller.run},
 		{"examination", a.examiner.run},
 		{"depths", a.depths.run},
 		{"alerts", a.alarm.run},

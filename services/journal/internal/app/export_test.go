@@ -69,6 +69,9 @@ func SweepLog(ctx context.Context, a *App) {
 	a.keeper.round(ctx)
 }
 
+// BackfillRound makes one part of what every tenant lacks, and tells whether there is more.
+func BackfillRound(ctx context.Context, a *App) bool { return a.backfiller.round(ctx) }
+
 // RunLog extends the logs until ctx ends.
 func RunLog(ctx context.Context, a *App) error { return a.keeper.run(ctx) }
 

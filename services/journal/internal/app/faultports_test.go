@@ -138,6 +138,13 @@ func (x *faultedStore) ArchiveRuns(p0 context.Context, p1 string, p2 int) (r0 []
 	return r0, r1
 }
 
+func (x *faultedStore) Backfill(p0 context.Context, p1 string) (r0 app.Backlog, r1 error) {
+	if lost := x.f.at("Store.Backfill", func() { r0, r1 = x.Store.Backfill(p0, p1) }); lost != nil {
+		return *new(app.Backlog), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedStore) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
 	if lost := x.f.at("Store.Behind", func() { r0, r1 = x.Store.Behind(p0, p1, p2, p3) }); lost != nil {
 		return *new([]*journal.Examined), lost

@@ -85,9 +85,19 @@ type Recorder interface {
 	// always right. It fails with ErrRefused when one of the records can never be stored, as one with more
 	// than MaxContent bytes.
 	Commit(ctx context.Context, tenant string, records []*journal.Record) ([]Outcome, error)
+	// Backfill makes a small part of what a tenant's database lacks because an older program wrote it
+	// (nothing that was committed is touched), and tells how far it has come. Searches do without it until
+	// then. Whoever is interrupted goes on where he was.
+	Backfill(ctx context.Context, tenant string) (Backlog, error)
 	// Known gives the content hashes of those of the events that are stored.
 	Known(ctx context.Context, tenant string, eventIDs []string) (map[string]journal.Hash, error)
 }
+
+// Backlog is how much of a backfill is done, in events; both are 0 when there is nothing to do.
+type Backlog struct{ Done, All int64 }
+
+// Left is how much there is to do.
+func (b Backlog) Left() int64 { return b.All - b.Done }
 
 // Reader is how the journal is read.
 type Reader interface {

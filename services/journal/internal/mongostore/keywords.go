@@ -35,11 +35,14 @@ func (s *Store) keywordSearch(ctx context.Context, db *mongo.Database, q *journa
 // by that one the index is walked.
 func (k *keywordSearch) choose() error {
 	terms, _ := journal.TermsOf(k.q.Keywords)
-	names := []string{commonTerms}
+	names := []string{commonTerms, termRules}
 	names = append(names, terms...)
 	counts, err := readCounts(k.ctx, k.db, names)
 	if err != nil {
 		return err
+	}
+	if counts[termRules].N != journal.TermRules {
+		return nil // not everything is indexed yet: an index that lacks something is no help
 	}
 	common := counts[commonTerms].Terms
 	terms = slices.DeleteFunc(terms, func(t string) bool { return slices.Contains(common, t) })

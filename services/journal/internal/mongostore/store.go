@@ -293,7 +293,7 @@ func (s *Store) tenant(ctx context.Context, tenant string) (*mongo.Database, err
 	if s.archiver {
 		err = made(ctx, &tenantSchema, db)
 	} else if err = s.schema(tenant).upgrade(ctx, db); err == nil {
-		err = s.indexTerms(ctx, db)
+		err = indexEmpty(ctx, db)
 	}
 	if err != nil {
 		return nil, classify(err)

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -199,49 +198,4 @@ func asSet(values []string) map[string]bool {
 		set[v] = true
 	}
 	return set
-}
-
-// indexedAtOnce is how many entries indexTerms indexes at a time.
-const indexedAtOnce = 500
-
-// indexTerms makes the terms of what was stored before there was an index of them, or by other rules.
-// Several processes may do so at a time. It ends with a note, so that it begins again when it is
-// interrupted.
-func (s *Store) indexTerms(ctx context.Context, db *mongo.Database) error {
-	rules, err := readCounts(ctx, db, []string{termRules})
-	if err != nil || rules[termRules].N == journal.TermRules {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), provisionWait)
-	defer cancel()
-	var part []mongo.WriteModel
-	flush := func() error {
-		if len(part) == 0 {
-			return nil
-		}
-		_, err := db.Collection(colTerms).BulkWrite(ctx, part, options.BulkWrite().SetOrdered(false))
-		part = part[:0]
-		if mongo.IsDuplicateKeyError(err) {
-			return nil // another process does the same
-		}
-		return err
-	}
-	fields := options.Find().SetProjection(ascending("journal_text", "generated_at", "place")).SetSort(ascending("_id"))
-	err = each(ctx, db.Collection(colJournal), bson.D{}, fields, func(d *journalDocument) error {
-		doc, _ := newTermsDocument(d, nil)
-		part = append(part, mongo.NewReplaceOneModel().SetUpsert(true).SetFilter(bson.D{{Key: "_id", Value: d.EventID}}).SetReplacement(doc))
-		if len(part) < indexedAtOnce {
-			return nil
-		}
-		return flush()
-	})
-	if err = errors.Join(err, flush()); err != nil {
-		return err
-	}
-	_, err = db.Collection(colTermCounts).UpdateOne(ctx, bson.D{{Key: "_id", Value: termRules}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: int64(journal.TermRules)}}}}, options.Update().SetUpsert(true))
-	if mongo.IsDuplicateKeyError(err) {
-		return nil
-	}
-	return err
 }

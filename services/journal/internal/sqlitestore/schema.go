@@ -249,7 +249,7 @@ CREATE TRIGGER IF NOT EXISTS chain_heads_forward BEFORE UPDATE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
 CREATE TRIGGER IF NOT EXISTS chain_heads_no_delete BEFORE DELETE ON chain_heads
 	BEGIN SELECT RAISE(ABORT, 'a chain only grows'); END;
-` + merkleTables + examineTables + accessTables + archiveTables + eventIndexes + documentViews() + guards() + archiveGuards(),
+` + merkleTables + todoTable + examineTables + accessTables + archiveTables + eventIndexes + documentViews() + guards() + archiveGuards(),
 }
 
 const platformTables = `

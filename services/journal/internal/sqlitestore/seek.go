@@ -63,10 +63,20 @@ func (s *Store) seek(ctx context.Context, tenant string, q journal.Query, fn fun
 	if err != nil {
 		return err
 	}
-	return db.read(ctx, func(tx *sql.Tx) error {
+	return db.read(ctx, func(tx *sql.Tx) (found error) {
 		k, err := newSeek(ctx, s.watch(tx), tenant, s.limits, q)
 		if err != nil {
 			return err
+		}
+		if k.terms.text != "" {
+			lacks, err := todo(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if lacks != nil {
+				k.terms = expression{} // an index that lacks something is no help
+				defer func() { found = lacks.explain(found) }()
+			}
 		}
 		if err := fn(k); err != nil && err != errStop { //nolint:errorlint // it is not wrapped on its way
 			return err

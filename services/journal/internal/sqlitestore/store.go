@@ -118,7 +118,7 @@ func (s *Store) Provision(ctx context.Context, tenant string) (created bool, err
 		if err := tenantSchema.prepare(ctx, db.writer); err != nil {
 			return false, classify(err)
 		}
-		return false, classify(db.index(ctx))
+		return false, classify(db.prepareWords(ctx))
 	}
 	db, err := openTenant(ctx, s.file(tenant), true)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // grow as entries are stored, which is nearly the order of their instants; with the blocks a search goes
 // through the index by time, wherever it begins, and reads no more of it than its page needs.
 //
-// Both are derived: they can be made anew from the journal at any time (see index).
+// Both are derived: they can be made anew from the journal at any time (see backfill.go).
 const wordsStep = `
 CREATE VIRTUAL TABLE journal_words USING fts5(terms, content='', detail=none, columnsize=0, tokenize='ascii');
 CREATE TABLE journal_blocks (
@@ -104,43 +104,10 @@ func openTenant(ctx context.Context, path string, create bool) (*database, error
 	if err != nil {
 		return nil, err
 	}
-	if err := db.index(ctx); err != nil {
+	if err := db.prepareWords(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal file %s: keyword index: %w", path, err), db.close())
 	}
 	return db, nil
-}
-
-// indexedAtOnce is how many entries one transaction of index indexes.
-const indexedAtOnce = 5000
-
-// index brings the keyword index up to date: it indexes what was stored before there was one, and
-// everything anew when the rules have changed. When it is interrupted it goes on at the next opening.
-func (d *database) index(ctx context.Context) error {
-	if err := d.mendWords(ctx); err != nil {
-		return err
-	}
-	rules, err := column[int](ctx, d.reader, `SELECT rules FROM journal_words_rules`)
-	if err != nil {
-		return err
-	}
-	if len(rules) != 1 || rules[0] != wordRules {
-		if err := d.write(ctx, forgetWords); err != nil {
-			return err
-		}
-	}
-	last, err := column[int64](ctx, d.reader, `SELECT coalesce(max(last), 0) FROM journal_blocks`)
-	for after := int64(0); err == nil; last[0] = after {
-		after = last[0]
-		err = d.write(ctx, func(tx *sql.Tx) error {
-			b := &batch{ctx: context.WithoutCancel(ctx), tx: tx, step: func(string) error { return nil }, rows: map[string][][]any{}}
-			after, err = b.indexMore(after)
-			return err
-		})
-		if after == last[0] {
-			return err
-		}
-	}
-	return err
 }
 
 // wordsTables are all tables of the keyword index, FTS5's own among them.
@@ -170,36 +137,4 @@ func (d *database) mendWords(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-func forgetWords(tx *sql.Tx) error {
-	for _, statement := range []string{
-		`INSERT INTO journal_words (journal_words) VALUES ('delete-all')`,
-		// A search that begins in the middle of a common term's ids goes through a whole page of them.
-		`INSERT INTO journal_words (journal_words, rank) VALUES ('pgsz', 1000)`,
-		`DELETE FROM journal_blocks`, `DELETE FROM journal_words_rules`,
-		fmt.Sprintf(`INSERT INTO journal_words_rules VALUES (%d)`, wordRules),
-	} {
-		if _, err := tx.Exec(statement); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// indexMore indexes the entries behind an id and gives the last one that it has indexed.
-func (b *batch) indexMore(after int64) (last int64, err error) {
-	last = after
-	err = each(b.ctx, b.tx, func(rows *sql.Rows) error {
-		var e indexed
-		err := rows.Scan(&last, &e.store, &e.terminal, &e.kind, &e.day, &e.generated, &e.text)
-		b.addWords(last, &e)
-		return err
-	}, `SELECT id, store_code, terminal_no, transaction_type, business_date, generated_at, journal_text FROM journal WHERE id > ? ORDER BY id LIMIT ?`, after, indexedAtOnce)
-	for _, in := range inserts {
-		if err == nil {
-			err = b.insert(in.table, in.columns, in.conflict)
-		}
-	}
-	return last, err
 }

@@ -140,6 +140,7 @@ func everyCall(ctx context.Context, s app.Store, tenant string) map[string]error
 	_, errs["Session"] = s.Session(ctx, tenant, journal.SessionKey{})
 	_, errs["Progress"] = s.Progress(ctx, identity.TenantStream(tenant), event.ProducerCart)
 	_, errs["Streams"] = s.Streams(ctx, tenant)
+	_, errs["Backfill"] = s.Backfill(ctx, tenant)
 	errs["Walk"] = s.Walk(ctx, tenant, app.Walker{})
 	_, errs["Stores"] = s.Stores(ctx, tenant)
 	_, errs["Lease"] = s.Lease(ctx, tenant, "x", time.Minute)
