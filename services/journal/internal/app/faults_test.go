@@ -520,6 +520,8 @@ var beyond = []string{
 	// The archive is read by people and filled beside the ingest path; archive_test.go strikes there.
 	"Store.Retentions", "Store.SetRetention", "Store.Segments", "Store.SegmentAt", "Store.Hold", "Store.ArchiveRuns",
 	"Blobs.Put", "Blobs.Open", "Blobs.Delete", "Blobs.List",
+	// What an older program did not make is made beside; backfill_test.go of both stores crashes there.
+	"Store.Backfill",
 	// The log follows behind; TestTheLogSurvivesEveryFault strikes there.
 	"Store.Lease", "Store.LogSize", "Store.Unlogged", "Store.Extend", "Store.Row", "Store.LeafOf", "Store.EachLeaf", "Store.Logged",
 	"Store.PutCheckpoint", "Checkpoints.Send",

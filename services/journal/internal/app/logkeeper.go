@@ -22,6 +22,11 @@ const (
 	logLease = 15 * time.Second
 	// logBatch is how many leaves one transaction adds: few milliseconds.
 	logBatch = 1000
+	// logTurn is how many batches one tenant gets before the next one has its turn: a journal that an older
+	// program wrote may lack all of its log.
+	logTurn = 20
+	// behindTell is how often it is said of a log that is behind how far it has come.
+	behindTell = 10 * time.Second
 	// latestFor is how long the newest checkpoint is told again without a look at the store.
 	latestFor = 2 * time.Second
 	// sendEvery is the rhythm in which a tenant's checkpoints go out through the binding.
@@ -41,6 +46,9 @@ type CheckpointSink interface {
 // errRewritten says that the log does not begin with what a checkpoint says it had.
 var errRewritten = errors.New("the log was changed: it does not begin with what its last checkpoint says")
 
+// errBehind says that a log lacks more than one turn adds.
+var errBehind = errors.New("the log is being made")
+
 // logKeeper extends the tenants' Merkle logs and signs their checkpoints.
 type logKeeper struct {
 	store   Store
@@ -58,6 +66,13 @@ type logKeeper struct {
 	unsent map[string]proof.Checkpoint
 	sentAt map[string]time.Time
 	notYet time.Time // when the sink is tried again
+	behind map[string]behind
+}
+
+// behind says of a log that lacks more than one turn adds how much that is, and when it was said last.
+type behind struct {
+	events uint64
+	told   time.Time
 }
 
 // nudged says why and since when a tenant is due.
@@ -75,7 +90,7 @@ type seen struct {
 func newLogKeeper(c Config) *logKeeper {
 	k := &logKeeper{
 		store: c.Store, signer: c.Signer, sink: c.Checkpoints, clock: c.Clock, log: c.Log, metrics: newLogMetrics(c.Metrics), wake: make(chan struct{}, 1),
-		due: map[string]nudged{}, newest: map[string]seen{}, unsent: map[string]proof.Checkpoint{}, sentAt: map[string]time.Time{},
+		due: map[string]nudged{}, newest: map[string]seen{}, unsent: map[string]proof.Checkpoint{}, sentAt: map[string]time.Time{}, behind: map[string]behind{},
 	}
 	if c.NewID != nil {
 		k.holder = c.NewID()
@@ -143,6 +158,9 @@ func (k *logKeeper) round(ctx context.Context) {
 	k.mu.Unlock()
 	for tenant, d := range due {
 		err := k.keep(ctx, tenant, d)
+		if errors.Is(err, errBehind) {
+			err = k.lacks(ctx, tenant)
+		}
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("a tenant's log could not be extended; trying again", zap.String("tenant_id", tenant), zap.Error(err))
 			k.mu.Lock()
@@ -165,10 +183,49 @@ func (k *logKeeper) keep(ctx context.Context, tenant string, d nudged) error {
 		}
 	}
 	held, err := k.store.Lease(ctx, tenant, k.holder, logLease)
-	if err == nil && held {
-		_, err = k.bring(ctx, tenant)
+	if err != nil || !held {
+		return err
+	}
+	if _, err = k.bring(ctx, tenant); err == nil {
+		k.caughtUp(tenant)
 	}
 	return err
+}
+
+// lacks says how much a log lacks that is behind, now and then, and makes it due again.
+func (k *logKeeper) lacks(ctx context.Context, tenant string) error {
+	k.nudge(tenant)
+	size, err := k.store.LogSize(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	streams, err := k.store.Streams(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	all := uint64(0)
+	for _, s := range streams {
+		all += s.Seq
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b := k.behind[tenant]
+	if b.events = all - min(all, size); k.clock.Since(b.told) >= behindTell {
+		b.told = k.clock.Now()
+		k.log.Info("a tenant's log is being made: no checkpoint is signed until it has everything",
+			zap.String("tenant_id", tenant), zap.Uint64("done", size), zap.Uint64("of", all))
+	}
+	k.behind[tenant] = b
+	return nil
+}
+
+func (k *logKeeper) caughtUp(tenant string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, was := k.behind[tenant]; was {
+		delete(k.behind, tenant)
+		k.log.Info("a tenant's log has everything again", zap.String("tenant_id", tenant))
+	}
 }
 
 // idle tells whether everything of a tenant is in its log, and a checkpoint says so.
@@ -199,12 +256,21 @@ func (k *logKeeper) measure() {
 		oldest = max(oldest, k.clock.Since(d.since))
 	}
 	k.metrics.lag.Set(oldest.Seconds())
+	events := uint64(0)
+	for _, b := range k.behind {
+		events += b.events
+	}
+	k.metrics.behind.Set(float64(events))
 }
 
-// bring adds everything that was committed to a tenant's log and gives a checkpoint of all of it. It
-// needs no lease: who is second finds the work done.
+// bring adds everything that was committed to a tenant's log and gives a checkpoint of all of it. When
+// that is more than one turn adds it fails with errBehind. It needs no lease: who is second finds the
+// work done.
 func (k *logKeeper) bring(ctx context.Context, tenant string) (proof.Checkpoint, error) {
-	for {
+	for batches := 0; ; {
+		if batches == logTurn {
+			return proof.Checkpoint{}, errBehind
+		}
 		size, err := k.store.LogSize(ctx, tenant)
 		if err != nil {
 			return proof.Checkpoint{}, err
@@ -227,6 +293,7 @@ func (k *logKeeper) bring(ctx context.Context, tenant string) (proof.Checkpoint,
 			return c, err
 		}
 		k.metrics.leaves.Add(float64(added))
+		batches++
 	}
 }
 

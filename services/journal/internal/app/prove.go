@@ -18,6 +18,8 @@ func (p *Proof) Checkpoint(ctx context.Context, tenant string) (proof.Checkpoint
 	switch {
 	case errors.Is(err, errRewritten):
 		return c, LogRewritten.New("").Because(err)
+	case errors.Is(err, errBehind):
+		return c, problem.Unavailable.New("the log of this journal is being made: there is a checkpoint when it has every event").After(10 * time.Second)
 	case err != nil:
 		return c, asProblem(err, TenantUnknown)
 	case c.Note == "":

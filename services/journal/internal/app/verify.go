@@ -82,10 +82,19 @@ func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error
 	if err == nil {
 		v.Log, err = p.verifyLog(ctx, tenant, logged)
 	}
+	v.Log.Waiting = v.events() - min(v.events(), v.Log.Size)
 	if err == nil && !v.Holds() {
 		p.alarm.damage(tenant, v.firstBad(), "a verification found that the journal was changed")
 	}
 	return v, asProblem(err, TenantUnknown)
+}
+
+// events that the chains have.
+func (v *Verification) events() (n uint64) {
+	for _, s := range v.Streams {
+		n += s.Count
+	}
+	return n
 }
 
 // firstBad is the stream of the first chain that does not hold, "" when it is something else.

@@ -14,6 +14,7 @@ import (
 type LogReport struct {
 	Size        uint64
 	Root        proof.Hash
+	Waiting     uint64       // events that are stored and not in the log yet: no checkpoint speaks of them
 	Checkpoints int          // that were compared
 	Newest      time.Time    // of them
 	Bad         *proof.Fault // nil: the log holds

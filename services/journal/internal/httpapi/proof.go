@@ -167,6 +167,7 @@ func (a *API) export(c *gin.Context) (any, error) {
 type LogResponse struct {
 	Size        uint64         `json:"size"`
 	RootHash    journal.Hash   `json:"rootHash"`
+	Waiting     uint64         `json:"waiting"`     // events that are stored and not in the log yet: no checkpoint speaks of them
 	Checkpoints int            `json:"checkpoints"` // that were compared
 	NewestAt    *time.Time     `json:"newestCheckpointAt"`
 	FirstBad    *FaultResponse `json:"firstBad"`
@@ -183,7 +184,7 @@ type FaultResponse struct {
 }
 
 func logResponse(r *app.LogReport) LogResponse {
-	out := LogResponse{Size: r.Size, RootHash: r.Root, Checkpoints: r.Checkpoints}
+	out := LogResponse{Size: r.Size, RootHash: r.Root, Waiting: r.Waiting, Checkpoints: r.Checkpoints}
 	if r.Checkpoints > 0 {
 		out.NewestAt = &r.Newest
 	}

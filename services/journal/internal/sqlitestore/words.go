@@ -90,9 +90,10 @@ func (b *batch) addWords(id int64, e *indexed) {
 }
 
 // forgetEntry takes back what addWords added of an entry. The index keeps no texts, so it must be told
-// again which terms they had.
+// again which terms they had, and of nothing that it does not have yet.
 func forgetEntry(ctx context.Context, tx *sql.Tx, id int64, e *indexed) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO journal_words (journal_words, rowid, terms) VALUES ('delete', ?, ?)`, id, e.terms())
+	_, err := tx.ExecContext(ctx, `INSERT INTO journal_words (journal_words, rowid, terms) SELECT 'delete', ?1, ?2
+		WHERE NOT EXISTS (SELECT 1 FROM journal_words_todo WHERE ?1 > done AND ?1 <= through)`, id, e.terms())
 	return err
 }
 

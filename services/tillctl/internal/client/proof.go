@@ -46,6 +46,7 @@ type Verification struct {
 	Log struct {
 		Size        uint64 `json:"size"`
 		RootHash    string `json:"rootHash"`
+		Waiting     uint64 `json:"waiting"`     // events that are not in the log yet
 		Checkpoints int    `json:"checkpoints"` // that were compared
 		FirstBad    *struct {
 			Index     uint64 `json:"index"`

@@ -244,7 +244,14 @@ func printVerification(w World, v client.Verification, wrong []string, indent st
 		}
 		fmt.Fprintln(w.Out, ".")
 	}
+	if v.Log.Waiting > manyWaiting {
+		fmt.Fprintf(w.Out, "%sThe log is being made: %s in no checkpoint yet. Verify again when it has them.\n", indent,
+			plural(int(v.Log.Waiting), "event is", "events are")) //nolint:gosec // far below 2^53
+	}
 }
+
+// manyWaiting is how many events are not just those of the last moment.
+const manyWaiting = 1000
 
 // short shows the beginning of a hash; the whole of it is in the JSON.
 func short(hash string) string { return hash[:min(len(hash), 12)] }
