@@ -45,16 +45,19 @@ func (s *Staff) Change(c StaffChange, now time.Time) bool {
 	return true
 }
 
-// Limits of guessing PINs.
+// Limits of guessing PINs. Each lock is twice as long as the one before: whoever has a till to himself
+// over a weekend gets some dozens of guesses at a staff member's PIN, not thousands.
 const (
 	MaxPINTries = 5
-	PINLock     = 5 * time.Minute
+	PINLock     = 5 * time.Minute // the first
+	MaxPINLock  = 8 * time.Hour
 )
 
-// PINTries counts the PINs that were tried for one staff member since the last right one. A try is
-// counted before it is checked, so that many at once are no more than many in a row.
+// PINTries counts the PINs that were tried for one staff member since the last right one, and the locks
+// since then. A try is counted before it is checked, so that many at once are no more than many in a row.
 type PINTries struct {
 	Count       int       `json:"count"`
+	Locks       int       `json:"locks,omitempty"`
 	LockedUntil time.Time `json:"locked_until"`
 }
 
@@ -62,22 +65,28 @@ type PINTries struct {
 func (p *PINTries) Try(now time.Time) error {
 	if p.Count >= MaxPINTries {
 		// More than a whole lock is left only when the clock was put back since: nobody waits for that.
-		if wait := p.LockedUntil.Sub(now); wait > 0 && wait <= PINLock {
+		if wait := p.LockedUntil.Sub(now); wait > 0 && wait <= p.lock() {
 			return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(wait)
 		}
 		p.Count = 0
 	}
 	p.Count++
 	if p.Count == MaxPINTries {
-		p.LockedUntil = now.Add(PINLock)
+		p.Locks++
+		p.LockedUntil = now.Add(p.lock())
 	}
 	return nil
+}
+
+// lock is how long the last lock lasts.
+func (p *PINTries) lock() time.Duration {
+	return min(PINLock<<min(max(p.Locks-1, 0), 10), MaxPINLock)
 }
 
 // Wrong is the problem of a try that failed.
 func (p *PINTries) Wrong() error {
 	if p.Count >= MaxPINTries {
-		return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(PINLock)
+		return PINLocked.New("%d wrong PINs in a row", MaxPINTries).After(p.lock())
 	}
 	return WrongPIN.New("%d tries are left", MaxPINTries-p.Count)
 }

@@ -574,3 +574,21 @@ func TestALockDoesNotOutlastItsTimeWhenTheClockIsPutBack(t *testing.T) {
 	}
 	refused(t, terminal.PINLocked, p.Try(noon))
 }
+
+func TestEveryLockIsLongerThanTheOneBefore(t *testing.T) {
+	var p terminal.PINTries
+	now, guesses := noon, 0
+	weekend := noon.Add(60 * time.Hour)
+	for now.Before(weekend) {
+		err := p.Try(now)
+		if err == nil {
+			guesses++
+			continue
+		}
+		wait := problem.Of(err).RetryAfter
+		require.LessOrEqual(t, wait, terminal.MaxPINLock)
+		now = now.Add(wait)
+	}
+	assert.LessOrEqual(t, guesses, 75, "of ten thousand PINs")
+	assert.GreaterOrEqual(t, guesses, terminal.MaxPINTries*8, "a colleague who forgets is let in again")
+}
