@@ -92,6 +92,15 @@ type (
 		NewQuantity money.Decimal `json:"newQuantity"`
 		LineNo      int           `json:"lineNo"`
 	}
+	// PriceOverridden says that a line is sold at another unit price. What it costs ordinarily stays in
+	// the line.
+	PriceOverridden struct {
+		OrderID   string        `json:"orderId"`
+		ProductID string        `json:"productId"`
+		OldPrice  money.Decimal `json:"oldPrice"`
+		NewPrice  money.Decimal `json:"newPrice"`
+		LineNo    int           `json:"lineNo"`
+	}
 	// ProductRemoved says that a line is cancelled; it stays visible.
 	ProductRemoved struct {
 		OrderID   string `json:"orderId"`
@@ -147,14 +156,17 @@ type (
 func (OrderCreated) EventType() string           { return "Sales.OrderCreated" }
 func (ProductAdded) EventType() string           { return "Sales.ProductAdded" }
 func (ProductQuantityUpdated) EventType() string { return "Sales.ProductQuantityUpdated" }
-func (ProductRemoved) EventType() string         { return "Sales.ProductRemoved" }
-func (OrderSubtotalled) EventType() string       { return "Sales.OrderSubtotalled" }
-func (OrderEntryResumed) EventType() string      { return "Sales.OrderEntryResumed" }
-func (PaymentTendered) EventType() string        { return "Sales.PaymentTendered" }
-func (PaymentReleased) EventType() string        { return "Sales.PaymentReleased" }
-func (ReceiptPrinted) EventType() string         { return "Sales.ReceiptPrinted" }
-func (OrderCompleted) EventType() string         { return "Sales.OrderCompleted" }
-func (OrderCancelled) EventType() string         { return "Sales.OrderCancelled" }
+
+// EventType implements Payload.
+func (PriceOverridden) EventType() string   { return "Sales.PriceOverridden" }
+func (ProductRemoved) EventType() string    { return "Sales.ProductRemoved" }
+func (OrderSubtotalled) EventType() string  { return "Sales.OrderSubtotalled" }
+func (OrderEntryResumed) EventType() string { return "Sales.OrderEntryResumed" }
+func (PaymentTendered) EventType() string   { return "Sales.PaymentTendered" }
+func (PaymentReleased) EventType() string   { return "Sales.PaymentReleased" }
+func (ReceiptPrinted) EventType() string    { return "Sales.ReceiptPrinted" }
+func (OrderCompleted) EventType() string    { return "Sales.OrderCompleted" }
+func (OrderCancelled) EventType() string    { return "Sales.OrderCancelled" }
 
 // The payloads of the Terminal.* events.
 

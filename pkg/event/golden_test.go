@@ -66,6 +66,7 @@ var samples = map[string]event.Event{
 	"sales.order-created": business(event.OrderCreated{OrderID: "c1", Customer: &event.Person{ID: "k1"}, TransactionType: event.TypeSale, Currency: "JPY", BusinessDate: "20260329", OpenCounter: 1, BusinessCounter: 7, Staff: &event.Person{ID: "s01", Name: "Ann"}, User: &event.Person{ID: "u1"},
 		Store: &event.OrderStore{Name: "Shop", TimeZone: "Asia/Tokyo", Language: "ja", InvoiceRegistrationNumber: "T1", ReceiptHeaders: []string{"h"}, ReceiptFooters: []string{"f"}, ReceiptWidth: 32}}),
 	"sales.product-added":            business(event.ProductAdded{OrderID: "c1", ProductID: "4901", Quantity: d("1.5"), Price: d("110"), LineNo: 1, OriginalPrice: d("120"), Description: "おにぎり", CategoryCode: "food", Unit: "kg", DiscountRestricted: true, Tax: event.OrderTax{Code: "11", Type: "External", Name: "外税 8%", Rate: d("8"), Rounding: money.Floor}}),
+	"sales.price-overridden":         business(event.PriceOverridden{OrderID: "c1", ProductID: "4901", OldPrice: d("120"), NewPrice: d("99.5"), LineNo: 1}),
 	"sales.product-quantity-updated": business(event.ProductQuantityUpdated{OrderID: "c1", ProductID: "4901", OldQuantity: d("1"), NewQuantity: d("2"), LineNo: 1}),
 	"sales.product-removed":          business(event.ProductRemoved{OrderID: "c1", ProductID: "4901", LineNo: 1}),
 	"sales.order-subtotalled":        business(event.OrderSubtotalled{OrderID: "c1"}),

@@ -12,15 +12,22 @@ import (
 
 // Bill completes a sale, once: billing a completed cart gives it as it is, with the numbers of the
 // first time. Numbers, completed cart, transaction, session counts and events are one state
-// transaction. It fails with cart.NotFound, cart.BalanceLeft, cart.SessionEnded, cart.SessionSealed and
-// problem.InvalidOperation.
+// transaction. It fails with cart.NotFound, cart.NobodySignedIn, cart.BalanceLeft, cart.SessionEnded,
+// cart.SessionSealed and problem.InvalidOperation.
 func (a *App) Bill(ctx context.Context, in Command) (cart.Cart, error) {
+	return a.attended(ctx, in, a.bill)
+}
+
+func (a *App) bill(ctx context.Context, in Command) (cart.Cart, error) {
 	return a.command(ctx, in, func(ctx context.Context, w *work) error {
 		if err := w.mustExist(); err != nil {
 			return err
 		}
 		if w.cart.Status == cart.Completed {
 			return nil
+		}
+		if err := in.Till.mustBeAttended(); err != nil {
+			return err
 		}
 		book, numbers, err := w.takeNumbers()
 		if err != nil {

@@ -24,16 +24,10 @@ type CreateCart struct {
 //
 // A terminal that seems closed or without staff is looked at again for a moment (see catchUp).
 func (a *App) Create(ctx context.Context, in CreateCart) (cart.Cart, error) {
-	made, err := a.create(ctx, in)
-	for problem.Is(err, cart.TerminalNotOpened) || problem.Is(err, cart.NobodySignedIn) {
-		newer, ok := a.catchUp(ctx, in.Till)
-		if !ok {
-			break
-		}
-		in.Till = newer
-		made, err = a.create(ctx, in)
-	}
-	return made, err
+	return a.upToDate(ctx, in.Till, func(till Till) (cart.Cart, error) {
+		in.Till = till
+		return a.create(ctx, in)
+	})
 }
 
 func (a *App) create(ctx context.Context, in CreateCart) (cart.Cart, error) {

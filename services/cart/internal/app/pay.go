@@ -25,10 +25,17 @@ func (a *App) ResumeItemEntry(ctx context.Context, in Command) (cart.Cart, error
 	return a.change(ctx, in, func(_ context.Context, c cart.Cart) (cart.Decision, error) { return c.ResumeItemEntry() })
 }
 
-// Pay takes payments, all or none. Beside what cart.Pay fails with, it fails with cart.NotFound and
-// cart.PaymentUnknown.
+// Pay takes payments, all or none. Beside what cart.Pay fails with, it fails with cart.NotFound,
+// cart.NobodySignedIn and cart.PaymentUnknown.
 func (a *App) Pay(ctx context.Context, in Command, entries []PaymentEntry) (cart.Cart, error) {
+	return a.attended(ctx, in, func(ctx context.Context, in Command) (cart.Cart, error) { return a.pay(ctx, in, entries) })
+}
+
+func (a *App) pay(ctx context.Context, in Command, entries []PaymentEntry) (cart.Cart, error) {
 	return a.change(ctx, in, func(ctx context.Context, c cart.Cart) (cart.Decision, error) {
+		if err := in.Till.mustBeAttended(); err != nil {
+			return cart.Decision{}, err
+		}
 		tenders := make([]cart.Tender, len(entries))
 		for i, e := range entries {
 			method, err := a.Catalogue.Method(ctx, shopOf(c), e.Code)

@@ -31,6 +31,7 @@ var folds = map[string]fold{
 	event.OrderCreated{}.EventType():           on(created),
 	event.ProductAdded{}.EventType():           on(added),
 	event.ProductQuantityUpdated{}.EventType(): on(quantityUpdated),
+	event.PriceOverridden{}.EventType():        on(priceOverridden),
 	event.ProductRemoved{}.EventType():         on(removed),
 	event.OrderSubtotalled{}.EventType():       on(subtotalled),
 	event.PaymentTendered{}.EventType():        on(tendered),
@@ -109,6 +110,16 @@ func quantityUpdated(c *Cart, e event.ProductQuantityUpdated) error {
 		return err
 	}
 	l.Quantity = e.NewQuantity
+	l.Amount, err = lineAmount(l.UnitPrice, l.Quantity, c.Currency)
+	return err
+}
+
+func priceOverridden(c *Cart, e event.PriceOverridden) error {
+	l, err := c.at(e.LineNo)
+	if err != nil {
+		return err
+	}
+	l.UnitPrice = e.NewPrice
 	l.Amount, err = lineAmount(l.UnitPrice, l.Quantity, c.Currency)
 	return err
 }

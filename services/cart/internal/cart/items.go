@@ -105,6 +105,26 @@ func (c Cart) ChangeQuantity(no int, quantity money.Decimal) (Decision, error) {
 		OrderID: c.ID, ProductID: l.ItemCode, LineNo: no, OldQuantity: l.Quantity, NewQuantity: quantity})
 }
 
+// ChangePrice sells a line at another unit price; what it costs ordinarily stays in the line. It fails
+// with problem.InvalidOperation, problem.Invalid, LineNotFound, LineCancelled, CartFull or
+// BalanceNegative.
+func (c Cart) ChangePrice(no int, price money.Decimal) (Decision, error) {
+	if err := c.may(OpChangePrice); err != nil {
+		return Decision{}, err
+	}
+	l, err := c.liveLine(no)
+	if err != nil {
+		return Decision{}, err
+	}
+	if err := checkPrice(price, c.Currency); err != nil {
+		return Decision{}, err
+	}
+	if err := checkLineAmount(price, l.Quantity, c.Currency); err != nil {
+		return Decision{}, err
+	}
+	return c.decide(event.PriceOverridden{OrderID: c.ID, ProductID: l.ItemCode, LineNo: no, OldPrice: l.UnitPrice, NewPrice: price})
+}
+
 func (c Cart) liveLine(no int) (Line, error) {
 	if no < 1 || no > len(c.Lines) {
 		return Line{}, LineNotFound.New("the cart has %d lines, there is no line %d", len(c.Lines), no)

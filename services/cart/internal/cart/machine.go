@@ -40,6 +40,7 @@ const (
 	OpAddItems        Operation = "add items"
 	OpCancelLine      Operation = "cancel line"
 	OpChangeQuantity  Operation = "change quantity"
+	OpChangePrice     Operation = "change unit price"
 	OpSubtotal        Operation = "subtotal"
 	OpPay             Operation = "payment"
 	OpResumeItemEntry Operation = "resume item entry"
@@ -61,6 +62,7 @@ var Machine = []Transition{
 	{OpAddItems, []Status{Idle, EnteringItem}, EnteringItem},
 	{OpCancelLine, []Status{EnteringItem}, Initial},
 	{OpChangeQuantity, []Status{EnteringItem}, Initial},
+	{OpChangePrice, []Status{EnteringItem}, Initial},
 	{OpSubtotal, []Status{EnteringItem}, Paying},
 	{OpPay, []Status{EnteringItem, Paying}, Initial},
 	{OpResumeItemEntry, []Status{Paying}, EnteringItem},

@@ -16,6 +16,7 @@ var operations = map[cart.Operation]func(c cart.Cart) (cart.Decision, error){
 		return c.AddItems([]cart.Addition{{Item: item("a", "100", internal10), Quantity: d("1")}})
 	},
 	cart.OpCancelLine:     func(c cart.Cart) (cart.Decision, error) { return c.CancelLine(1) },
+	cart.OpChangePrice:    func(c cart.Cart) (cart.Decision, error) { return c.ChangePrice(1, d("7")) },
 	cart.OpChangeQuantity: func(c cart.Cart) (cart.Decision, error) { return c.ChangeQuantity(1, d("3")) },
 	cart.OpSubtotal:       cart.Cart.Subtotal,
 	cart.OpPay: func(c cart.Cart) (cart.Decision, error) {

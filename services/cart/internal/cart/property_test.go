@@ -67,7 +67,7 @@ func drawAddition(rt *rapid.T, currency money.Currency) cart.Addition {
 // step does one random thing to the cart; a refusal by a rule is fine.
 func step(rt *rapid.T, c cart.Cart) (cart.Decision, error) {
 	line := rapid.IntRange(0, len(c.Lines)+1)
-	switch rapid.SampledFrom([]string{"add", "add", "add", "quantity", "cancel line", "subtotal", "pay", "resume"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"add", "add", "add", "quantity", "price", "cancel line", "subtotal", "pay", "resume"}).Draw(rt, "step") {
 	case "add":
 		additions := make([]cart.Addition, rapid.IntRange(1, 4).Draw(rt, "items"))
 		for i := range additions {
@@ -76,6 +76,8 @@ func step(rt *rapid.T, c cart.Cart) (cart.Decision, error) {
 		return c.AddItems(additions)
 	case "quantity":
 		return c.ChangeQuantity(line.Draw(rt, "line"), money.FromInt(rapid.Int64Range(0, 50).Draw(rt, "quantity")))
+	case "price":
+		return c.ChangePrice(line.Draw(rt, "line"), drawMoney(rt, c.Currency, 1_000_000, "other price"))
 	case "cancel line":
 		return c.CancelLine(line.Draw(rt, "line"))
 	case "subtotal":

@@ -309,3 +309,46 @@ func TestTheCatalogueOfProblemsIsConsistent(t *testing.T) {
 		assert.Contains(t, []int{400, 404}, k.Status)
 	}
 }
+
+func TestAnotherPriceLeavesTheOrdinaryOneVisible(t *testing.T) {
+	s := newSale(t, "EUR").add(item("a", "1.20", external10), "3").add(item("b", "5", exempt), "1")
+	s.do(s.ChangePrice(1, d("0.99")))
+	s.do(s.ChangePrice(1, d("1")))
+	l := s.Lines[0]
+	assert.Equal(t, "1.2", l.OriginalPrice.String(), "the first one, however often it is changed")
+	assert.True(t, l.PriceChanged())
+	assert.Equal(t, "3", l.Amount.String())
+	assert.Equal(t, "8.3", s.Totals.AmountWithTax.String(), "3 + 0.30 tax + 5")
+	s.do(s.ChangePrice(2, d("0")))
+	assert.Equal(t, "3.3", s.Totals.AmountWithTax.String(), "a gift")
+	s.do(s.ChangePrice(1, d("1.2")))
+	assert.False(t, s.Lines[0].PriceChanged(), "at its ordinary price again")
+
+	for name, c := range map[string]struct {
+		line  int
+		price string
+		kind  *problem.Kind
+	}{
+		"negative":           {1, "-0.01", problem.Invalid},
+		"too high":           {1, "1000000000", problem.Invalid},
+		"cents of a cent":    {1, "0.001", problem.Invalid},
+		"no such line":       {3, "1", cart.LineNotFound},
+		"more than it holds": {1, "999999999", nil},
+	} {
+		_, err := s.ChangePrice(c.line, d(c.price))
+		if c.kind == nil {
+			assert.NoError(t, err, name)
+			continue
+		}
+		assert.True(t, problem.Is(err, c.kind), "%s: %v", name, err)
+	}
+	s.do(s.ChangeQuantity(1, d("99999")))
+	_, err := s.ChangePrice(1, d("999999999"))
+	assert.True(t, problem.Is(err, cart.CartFull), "%v", err)
+	s.do(s.CancelLine(2))
+	_, err = s.ChangePrice(2, d("1"))
+	assert.True(t, problem.Is(err, cart.LineCancelled), "%v", err)
+	s.do(s.ChangeQuantity(1, d("1"))).pay(cash, "1.32")
+	_, err = s.ChangePrice(1, d("1"))
+	assert.True(t, problem.Is(err, cart.BalanceNegative), "more is paid than it would cost: %v", err)
+}

@@ -30,6 +30,9 @@ type (
 	quantityRequest struct {
 		Quantity money.Decimal `json:"quantity"`
 	}
+	priceRequest struct {
+		UnitPrice *money.Decimal `json:"unitPrice" validate:"required"`
+	}
 	paymentRequest struct {
 		PaymentCode string        `json:"paymentCode" validate:"required,max=40,plain"`
 		Amount      money.Decimal `json:"amount"`
@@ -116,6 +119,15 @@ func (a *API) changeQuantity(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	return answer(a.app.ChangeQuantity(c.Request.Context(), command, lineOf(c), body.Quantity))
+}
+
+func (a *API) changePrice(c *gin.Context) (any, error) {
+	var body priceRequest
+	command, err := commandOf(c, &body)
+	if err != nil {
+		return nil, err
+	}
+	return answer(a.app.ChangePrice(c.Request.Context(), command, lineOf(c), *body.UnitPrice))
 }
 
 func (a *API) pay(c *gin.Context) (any, error) {

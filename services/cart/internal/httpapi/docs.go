@@ -58,11 +58,12 @@ var Operations = map[string]openapi.Operation{
 	"POST " + oneCart + "/lineItems":         {Tag: "carts", Summary: "Add items", Details: "A negative or zero quantity is refused. `unitPrice` overrides the catalogue's.", Headers: once, Body: []itemRequest{}, Answer: cartBody{}, Problems: onCart(cart.CartFull, cart.ItemNotFound, cart.ItemWithoutPrice)},
 	"POST " + oneLine + "/cancel":            {Tag: "carts", Summary: "Cancel a line", Headers: once, Answer: cartBody{}, Problems: onCart(cart.LineNotFound, cart.LineCancelled)},
 	"PATCH " + oneLine + "/quantity":         {Tag: "carts", Summary: "Change a line's quantity", Headers: once, Body: quantityRequest{}, Answer: cartBody{}, Problems: onCart(cart.LineNotFound, cart.LineCancelled, cart.CartFull, cart.BalanceNegative)},
+	"PATCH " + oneLine + "/unitPrice":        {Tag: "carts", Summary: "Change a line's unit price", Details: "What the item costs ordinarily stays in `unitPriceOriginal`.", Headers: once, Body: priceRequest{}, Answer: cartBody{}, Problems: onCart(cart.LineNotFound, cart.LineCancelled, cart.CartFull, cart.BalanceNegative)},
 	"POST " + oneCart + "/subtotal":          {Tag: "carts", Summary: "Go to payment", Headers: once, Answer: cartBody{}, Problems: onCart()},
 	"POST " + oneCart + "/resume-item-entry": {Tag: "carts", Summary: "Go back to item entry", Details: "Payments are released.", Headers: once, Answer: cartBody{}, Problems: onCart()},
 	"POST " + oneCart + "/payments": {
 		Tag: "carts", Summary: "Pay", Headers: once, Body: []paymentRequest{}, Answer: cartBody{},
-		Problems: onCart(cart.BalanceZero, cart.BalanceNegative, cart.DepositTooLarge, cart.PaymentUnknown, cart.CartFull),
+		Problems: onCart(cart.BalanceZero, cart.BalanceNegative, cart.DepositTooLarge, cart.PaymentUnknown, cart.CartFull, cart.NobodySignedIn),
 	},
 	"POST " + oneCart + "/bill": {Tag: "carts", Summary: "Complete the sale", Details: "The answer has the receipt. A cart is billed once, however often this is repeated.", Headers: once, Answer: cartBody{}, Problems: onCart(cart.BalanceLeft, cart.BalanceNegative, cart.NobodySignedIn)},
 

@@ -57,6 +57,7 @@ func (a *API) Routes() []Route {
 		{Method: http.MethodPost, Path: oneCart + "/cancel", Roles: sells, Status: http.StatusOK, handle: a.change(a.app.Cancel)},
 		{Method: http.MethodPost, Path: oneCart + "/lineItems", Roles: sells, Status: http.StatusOK, handle: a.addItems},
 		{Method: http.MethodPost, Path: oneLine + "/cancel", Roles: sells, Status: http.StatusOK, handle: a.cancelLine},
+		{Method: http.MethodPatch, Path: oneLine + "/unitPrice", Roles: sells, Status: http.StatusOK, handle: a.changePrice},
 		{Method: http.MethodPatch, Path: oneLine + "/quantity", Roles: sells, Status: http.StatusOK, handle: a.changeQuantity},
 		{Method: http.MethodPost, Path: oneCart + "/subtotal", Roles: sells, Status: http.StatusOK, handle: a.change(a.app.Subtotal)},
 		{Method: http.MethodPost, Path: oneCart + "/resume-item-entry", Roles: sells, Status: http.StatusOK, handle: a.change(a.app.ResumeItemEntry)},

@@ -86,10 +86,11 @@ func expected(path string, roles []auth.Role, c caller, name string) int {
 
 // bodies of the routes that need one.
 var bodies = map[string]string{
-	"/api/v1/carts/:cart/lineItems":                `[{"itemCode":"1001","quantity":1}]`,
-	"/api/v1/carts/:cart/lineItems/:line/quantity": `{"quantity":2}`,
-	"/api/v1/carts/:cart/payments":                 `[{"paymentCode":"01","amount":1}]`,
-	"/api/v1/tenants/:tenant/redeliver":            `{"fromSequence":1}`,
+	"/api/v1/carts/:cart/lineItems":                 `[{"itemCode":"1001","quantity":1}]`,
+	"/api/v1/carts/:cart/lineItems/:line/quantity":  `{"quantity":2}`,
+	"/api/v1/carts/:cart/lineItems/:line/unitPrice": `{"unitPrice":2}`,
+	"/api/v1/carts/:cart/payments":                  `[{"paymentCode":"01","amount":1}]`,
+	"/api/v1/tenants/:tenant/redeliver":             `{"fromSequence":1}`,
 }
 
 // TestEveryRouteHasItsWall sends every route with every credential to what belongs to one terminal.

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,6 +29,11 @@ func TestASaleOverHTTP(t *testing.T) {
 	assert.Equal(t, true, apples["isUnitPriceChanged"])
 	assert.EqualValues(t, 598, apples["unitPriceOriginal"])
 	assert.EqualValues(t, 266, apples["amount"])
+	c = f.ok(http.MethodPatch, path+"/lineItems/1/unitPrice", `{"unitPrice":1}`)
+	line := c["lineItems"].([]any)[0].(map[string]any)
+	assert.EqualValues(t, 1, line["unitPrice"])
+	assert.Equal(t, true, line["isUnitPriceChanged"])
+	f.ok(http.MethodPatch, path+"/lineItems/1/unitPrice", fmt.Sprintf(`{"unitPrice":%v}`, line["unitPriceOriginal"]))
 	c = f.ok(http.MethodPatch, path+"/lineItems/1/quantity", `{"quantity":3}`)
 	assert.EqualValues(t, 390+266+228, c["subtotalAmount"])
 	c = f.ok(http.MethodPost, path+"/lineItems/3/cancel", ``)
