@@ -11,18 +11,23 @@ import (
 // Types of payment method. Only cash gives change.
 const (
 	PaymentCash     = "cash"
-	PaymentCashless = "cashless"
+	PaymentCashless = "cashless" // cards
+	PaymentWallet   = "wallet"
+	PaymentVoucher  = "voucher"
 	PaymentOther    = "other"
 )
 
 // PaymentTypes are all of them.
-var PaymentTypes = []string{PaymentCash, PaymentCashless, PaymentOther}
+var PaymentTypes = []string{PaymentCash, PaymentCashless, PaymentWallet, PaymentVoucher, PaymentOther}
 
 // Method is a payment method of the catalogue.
 type Method struct {
 	Code string
 	Type string
 	Name string
+	// Min is the least that one payment may pay, Max the most that all payments of this method may pay
+	// for one cart, whatever is handed over; nil: no limit.
+	Min, Max *money.Decimal
 }
 
 // Tender is a payment to be made. Detail is a reference such as an approval code.
@@ -45,7 +50,7 @@ func (c Cart) Subtotal() (Decision, error) {
 }
 
 // Pay takes payments, all or none. It fails with problem.InvalidOperation, problem.Invalid,
-// BalanceZero, DepositTooLarge or CartFull.
+// BalanceZero, DepositTooLarge, PaymentLimit or CartFull.
 func (c Cart) Pay(tenders []Tender) (Decision, error) {
 	if err := c.may(OpPay); err != nil {
 		return Decision{}, err
@@ -55,9 +60,14 @@ func (c Cart) Pay(tenders []Tender) (Decision, error) {
 	}
 	events := make([]event.Payload, len(tenders))
 	balance, handedOver := c.Totals.Balance, c.Totals.Deposit
+	paidBy := c.paidByMethod()
 	for i, t := range tenders {
 		amount, err := t.amount(balance, c.Currency)
 		if err != nil {
+			return Decision{}, InEntry(i, "amount", err)
+		}
+		paidBy[t.Method.Code] = paidBy[t.Method.Code].Add(amount)
+		if err := t.Method.allows(amount, paidBy[t.Method.Code]); err != nil {
 			return Decision{}, InEntry(i, "amount", err)
 		}
 		if handedOver = handedOver.Add(t.Deposit); handedOver.Cmp(maxTotal) > 0 {
@@ -70,6 +80,26 @@ func (c Cart) Pay(tenders []Tender) (Decision, error) {
 		}
 	}
 	return c.decide(events...)
+}
+
+// paidByMethod is what the payments so far pay, by the code of their method.
+func (c Cart) paidByMethod() map[string]money.Decimal {
+	paid := map[string]money.Decimal{}
+	for _, p := range c.Payments {
+		paid[p.Code] = paid[p.Code].Add(p.Amount)
+	}
+	return paid
+}
+
+// allows tells whether one payment may pay amount, with which all of the method pay sum.
+func (m Method) allows(amount, sum money.Decimal) error {
+	switch {
+	case m.Min != nil && amount.Cmp(*m.Min) < 0:
+		return PaymentLimit.New("%s would pay %s, the least is %s", m.Name, amount, *m.Min)
+	case m.Max != nil && sum.Cmp(*m.Max) > 0:
+		return PaymentLimit.New("%s would pay %s of this cart, the most is %s", m.Name, sum, *m.Max)
+	}
+	return nil
 }
 
 // amount is what of the deposit pays a balance.

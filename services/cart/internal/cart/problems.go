@@ -35,6 +35,8 @@ var (
 		Title: "This payment gives no change", Hint: "Send at most the balance."}
 	PaymentUnknown = &problem.Kind{Code: 403007, Status: http.StatusBadRequest, Name: "payment-unknown",
 		Title: "There is no such payment method", Hint: "Use a payment code of the catalogue."}
+	PaymentLimit = &problem.Kind{Code: 403008, Status: http.StatusBadRequest, Name: "payment-limit",
+		Title: "The payment method does not take this amount", Hint: "Pay a part with another method."}
 
 	TerminalNotOpened = &problem.Kind{Code: 404001, Status: http.StatusBadRequest, Name: "terminal-not-opened",
 		Title: "The terminal is not open", Hint: "Open the terminal with the terminal service, then make the cart again."}
@@ -50,7 +52,7 @@ var (
 var Catalogue = []*problem.Kind{
 	NotCreated, NotFound, CartFull,
 	ItemNotFound, ItemWithoutPrice, LineNotFound, LineCancelled,
-	BalanceZero, BalanceLeft, BalanceNegative, DepositTooLarge, PaymentUnknown,
+	BalanceZero, BalanceLeft, BalanceNegative, DepositTooLarge, PaymentUnknown, PaymentLimit,
 	TerminalNotOpened, NobodySignedIn, SessionSealed, SessionEnded,
 }
 

@@ -352,3 +352,31 @@ func TestAnotherPriceLeavesTheOrdinaryOneVisible(t *testing.T) {
 	_, err = s.ChangePrice(1, d("1"))
 	assert.True(t, problem.Is(err, cart.BalanceNegative), "more is paid than it would cost: %v", err)
 }
+
+func TestLimitsOfAPaymentMethod(t *testing.T) {
+	wallet := cart.Method{Code: "13", Type: cart.PaymentWallet, Name: "Wallet", Min: ptr(d("10")), Max: ptr(d("500"))}
+	tender := func(m cart.Method, amount string) cart.Tender { return cart.Tender{Method: m, Deposit: d(amount)} }
+	s := newSale(t, "JPY").add(item("a", "1000", exempt), "1")
+	for name, tenders := range map[string][]cart.Tender{
+		"too little":          {tender(wallet, "9")},
+		"too much":            {tender(wallet, "501")},
+		"too much in two":     {tender(wallet, "300"), tender(wallet, "201")},
+		"too much beside one": {tender(cash, "100"), tender(wallet, "300"), tender(cash, "100"), tender(wallet, "300")},
+	} {
+		_, err := s.Pay(tenders)
+		assert.True(t, problem.Is(err, cart.PaymentLimit), "%s: %v", name, err)
+	}
+	s.do(s.Pay([]cart.Tender{tender(wallet, "10"), tender(wallet, "490")}))
+	_, err := s.Pay([]cart.Tender{tender(wallet, "10")})
+	assert.True(t, problem.Is(err, cart.PaymentLimit), "what was paid before counts: %v", err)
+
+	limited := cash
+	limited.Max = ptr(d("400")) // a law against large amounts of cash looks at what is paid, not at the note
+	_, err = s.Pay([]cart.Tender{tender(limited, "10000")})
+	assert.True(t, problem.Is(err, cart.PaymentLimit), "%v", err)
+	s.do(s.Pay([]cart.Tender{tender(cash, "100")}))
+	limited.Max = ptr(d("500"))
+	s.do(s.Pay([]cart.Tender{tender(limited, "10000")}))
+	assert.Equal(t, "9600", s.Totals.Change.String())
+	assert.True(t, s.Totals.Balance.IsZero())
+}

@@ -52,9 +52,17 @@ type tax struct {
 }
 
 type payment struct {
-	Code string `json:"code"`
-	Type string `json:"type"`
-	Name names  `json:"name"`
+	Code      string                    `json:"code"`
+	Type      string                    `json:"type"`
+	Name      names                     `json:"name"`
+	Limits    map[money.Currency]limits `json:"limits"`
+	Withdrawn bool                      `json:"withdrawn"` // no longer taken
+}
+
+// limits of a payment method in one currency; see cart.Method.
+type limits struct {
+	Min *money.Decimal `json:"min"`
+	Max *money.Decimal `json:"max"`
 }
 
 type item struct {
@@ -142,7 +150,11 @@ func (c *Catalogue) Method(_ context.Context, shop app.Shop, code string) (cart.
 	if !ok {
 		return cart.Method{}, cart.PaymentUnknown.New("there is no payment method with the code %q", code)
 	}
-	return cart.Method{Code: p.Code, Type: p.Type, Name: p.Name.in(shop.Language)}, nil
+	if p.Withdrawn {
+		return cart.Method{}, cart.PaymentUnknown.New("the payment method %q is no longer taken", code)
+	}
+	limits := p.Limits[shop.Currency]
+	return cart.Method{Code: p.Code, Type: p.Type, Name: p.Name.in(shop.Language), Min: limits.Min, Max: limits.Max}, nil
 }
 
 // in gives the name in a language such as ja or ja-JP, else in English, else in the first language

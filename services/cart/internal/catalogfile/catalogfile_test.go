@@ -101,7 +101,19 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 		"tax rate":         {func(d map[string]any) { entry(d, "taxes", 1)["rate"] = 200 }, []string{`tax "01"`, "rate 200"}},
 		"tax rounding":     {func(d map[string]any) { entry(d, "taxes", 1)["rounding"] = "even" }, []string{`tax "01"`, "rounding"}},
 		"payment twice":    {func(d map[string]any) { entry(d, "payments", 1)["code"] = "01" }, []string{`payment "01" (number 2)`, "stands twice"}},
-		"payment type":     {func(d map[string]any) { entry(d, "payments", 1)["type"] = "card" }, []string{`payment "11"`, `type "card" is none of`}},
+		"payment limit": {func(d map[string]any) {
+			entry(d, "payments", 1)["limits"] = map[string]any{"JPY": map[string]any{"max": 0}}
+		}, []string{`payment "11"`, "limits in JPY", "more than 0"}},
+		"payment limits": {func(d map[string]any) {
+			entry(d, "payments", 1)["limits"] = map[string]any{"EUR": map[string]any{"min": 2, "max": 1}}
+		}, []string{`payment "11"`, "min 2 is more than max 1"}},
+		"limit of a cent": {func(d map[string]any) {
+			entry(d, "payments", 1)["limits"] = map[string]any{"JPY": map[string]any{"min": 0.5}}
+		}, []string{`payment "11"`, "JPY has at most 0"}},
+		"limit's currency": {func(d map[string]any) {
+			entry(d, "payments", 1)["limits"] = map[string]any{"XXX": map[string]any{"min": 1}}
+		}, []string{`payment "11"`, `currency "XXX" is unknown`}},
+		"payment type": {func(d map[string]any) { entry(d, "payments", 1)["type"] = "card" }, []string{`payment "11"`, `type "card" is none of`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc := sampleFile(t)
@@ -115,6 +127,33 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPaymentMethodHasTheLimitsOfTheStoresCurrency(t *testing.T) {
+	c, err := catalogfile.Load("")
+	require.NoError(t, err)
+	m, err := c.Method(t.Context(), app.Shop{Currency: "JPY"}, "13")
+	require.NoError(t, err)
+	assert.Equal(t, []string{cart.PaymentWallet, "10", "50000"}, []string{m.Type, m.Min.String(), m.Max.String()})
+	m, err = c.Method(t.Context(), app.Shop{Currency: "EUR"}, "13")
+	require.NoError(t, err)
+	assert.Nil(t, m.Min)
+	assert.Equal(t, "250", m.Max.String())
+	m, err = c.Method(t.Context(), app.Shop{Currency: "KWD"}, "13")
+	require.NoError(t, err)
+	assert.Nil(t, m.Max)
+
+	doc := sampleFile(t)
+	doc["payments"].([]any)[0].(map[string]any)["withdrawn"] = true
+	raw, err := json.Marshal(doc)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "shop.json")
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	c, err = catalogfile.Load(path)
+	require.NoError(t, err)
+	_, err = c.Method(t.Context(), app.Shop{Currency: "JPY"}, "01")
+	assert.True(t, problem.Is(err, cart.PaymentUnknown), "%v", err)
+	assert.ErrorContains(t, err, "no longer taken")
 }
 
 func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {

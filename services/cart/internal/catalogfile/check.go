@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/money"
 	"github.com/tillroll/tillroll/services/cart/internal/cart"
 )
 
@@ -70,6 +71,32 @@ func (t tax) check() error {
 func (p payment) check() error {
 	if !slices.Contains(cart.PaymentTypes, p.Type) {
 		return fmt.Errorf("type %q is none of %s", p.Type, strings.Join(cart.PaymentTypes, ", "))
+	}
+	for currency, l := range p.Limits {
+		if !currency.Valid() {
+			return fmt.Errorf("limits: currency %q is unknown", currency)
+		}
+		if err := l.check(currency); err != nil {
+			return fmt.Errorf("limits in %s: %w", currency, err)
+		}
+	}
+	return nil
+}
+
+func (l limits) check(currency money.Currency) error {
+	for _, limit := range []*money.Decimal{l.Min, l.Max} {
+		if limit == nil {
+			continue
+		}
+		if limit.Sign() <= 0 {
+			return fmt.Errorf("%s is not more than 0", *limit)
+		}
+		if err := currency.Check(*limit); err != nil {
+			return err
+		}
+	}
+	if l.Min != nil && l.Max != nil && l.Min.Cmp(*l.Max) > 0 {
+		return fmt.Errorf("min %s is more than max %s", *l.Min, *l.Max)
 	}
 	return nil
 }

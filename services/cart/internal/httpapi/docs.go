@@ -63,7 +63,7 @@ var Operations = map[string]openapi.Operation{
 	"POST " + oneCart + "/resume-item-entry": {Tag: "carts", Summary: "Go back to item entry", Details: "Payments are released.", Headers: once, Answer: cartBody{}, Problems: onCart()},
 	"POST " + oneCart + "/payments": {
 		Tag: "carts", Summary: "Pay", Headers: once, Body: []paymentRequest{}, Answer: cartBody{},
-		Problems: onCart(cart.BalanceZero, cart.BalanceNegative, cart.DepositTooLarge, cart.PaymentUnknown, cart.CartFull, cart.NobodySignedIn),
+		Problems: onCart(cart.BalanceZero, cart.BalanceNegative, cart.DepositTooLarge, cart.PaymentUnknown, cart.PaymentLimit, cart.CartFull, cart.NobodySignedIn),
 	},
 	"POST " + oneCart + "/bill": {Tag: "carts", Summary: "Complete the sale", Details: "The answer has the receipt. A cart is billed once, however often this is repeated.", Headers: once, Answer: cartBody{}, Problems: onCart(cart.BalanceLeft, cart.BalanceNegative, cart.NobodySignedIn)},
 

@@ -73,6 +73,11 @@ var produced = map[*problem.Kind]func(f *fixture) answer{
 		f.ok(http.MethodPost, c+"/lineItems", `[{"itemCode":"1001","quantity":1}]`)
 		return f.send(http.MethodPost, c+"/payments", f.key(), `[{"paymentCode":"99","amount":1}]`)
 	},
+	cart.PaymentLimit: func(f *fixture) answer {
+		c := f.cart()
+		f.ok(http.MethodPost, c+"/lineItems", `[{"itemCode":"1001","quantity":1}]`)
+		return f.send(http.MethodPost, c+"/payments", f.key(), `[{"paymentCode":"13","amount":9}]`)
+	},
 	cart.TerminalNotOpened: func(f *fixture) answer {
 		f.follow(f.terminalSnapshot(terminal, 2, event.StatusClosed, session))
 		return f.send(http.MethodPost, "/api/v1/carts", f.key(), ``)
