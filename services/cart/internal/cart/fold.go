@@ -174,7 +174,9 @@ func completed(c *Cart, e event.OrderCompleted) error {
 }
 
 func receiptPrinted(c *Cart, e event.ReceiptPrinted) error {
-	c.ReceiptID = e.ReceiptID
+	if c.ReceiptID == "" { // what is printed later is a copy
+		c.ReceiptID = e.ReceiptID
+	}
 	return nil
 }
 

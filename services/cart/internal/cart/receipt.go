@@ -50,6 +50,15 @@ func (c Cart) ReceiptText() string {
 	return p.String()
 }
 
+// CopyText is a receipt that is printed again: as it was, marked as a copy. Language and width are the
+// store's; a width that no receipt has is the ordinary one.
+func CopyText(receipt, language string, width int) string {
+	if width < minWidth || width > maxWidth {
+		width = layout.DefaultWidth
+	}
+	return layout.NewPage(width).Centre(wordingOf(language).copy).String() + receipt
+}
+
 // JournalText is what the journal keeps for reading and searching: the sale with cancelled lines,
 // ordinary prices, payment references and numbers, without the store's advertising.
 func (c Cart) JournalText() string {

@@ -14,6 +14,7 @@ type wording struct {
 	register, staff string // with the number, the id
 	date, dateTime  func(time.Time) string
 	sale, abandoned string // titles
+	copy            string // above the receipt when it is printed again
 	businessDate    string
 	pieces          string // with a count
 
@@ -39,7 +40,7 @@ var wordings = map[string]*wording{
 	"ja": {
 		register: "レジNo. %d", staff: "責# %s",
 		date: japaneseDate, dateTime: func(t time.Time) string { return japaneseDate(t) + t.Format(" 15:04") },
-		sale: "【 領 収 証 】", abandoned: "【 取 引 中 止 】",
+		sale: "【 領 収 証 】", abandoned: "【 取 引 中 止 】", copy: "【 再 発 行 】",
 		businessDate: "営業日付", pieces: "%d 個", subtotal: "小計", total: "合計", target: "対象額",
 		deposit: "お預り", change: "お釣り", cancelledLine: "取消 %s", originalPrice: "元単価 @%s",
 		receiptNo: "レシートNo. %d", number: "取引通番 %d", registration: "事業者登録番号 %s",
@@ -50,7 +51,7 @@ var wordings = map[string]*wording{
 		register: "Register %d", staff: "Staff %s",
 		date:     func(t time.Time) string { return t.Format("2006-01-02 (Mon)") },
 		dateTime: func(t time.Time) string { return t.Format("2006-01-02 (Mon) 15:04") },
-		sale:     "[ RECEIPT ]", abandoned: "[ CANCELLED ]",
+		sale:     "[ RECEIPT ]", abandoned: "[ CANCELLED ]", copy: "*** COPY ***",
 		businessDate: "Business date", pieces: "%d pcs", subtotal: "Subtotal", total: "Total", target: "on",
 		deposit: "Cash", change: "Change", cancelledLine: "Cancelled: %s", originalPrice: "ordinarily @%s",
 		receiptNo: "Receipt no. %d", number: "Transaction no. %d", registration: "Tax registration %s",

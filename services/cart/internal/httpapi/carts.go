@@ -172,14 +172,21 @@ func commandOf(c *gin.Context, v any) (app.Command, error) {
 	if err != nil {
 		return command, err
 	}
-	if values, keyed := c.Request.Header[idempotency.Header]; keyed {
-		repeat, err := idempotency.NewRequest(values[0], c.Request.Method+" "+c.Request.URL.Path, raw)
-		if err != nil {
-			return command, err
-		}
-		command.Repeat = &repeat
+	command.Repeat, err = repeatOf(c, raw)
+	return command, err
+}
+
+// repeatOf is what the Idempotency-Key of a request stands for; nil when it has none.
+func repeatOf(c *gin.Context, body []byte) (*idempotency.Request, error) {
+	values, keyed := c.Request.Header[idempotency.Header]
+	if !keyed {
+		return nil, nil //nolint:nilnil // no key is no error
 	}
-	return command, nil
+	repeat, err := idempotency.NewRequest(values[0], c.Request.Method+" "+c.Request.URL.Path, body)
+	if err != nil {
+		return nil, err
+	}
+	return &repeat, nil
 }
 
 // lineOf is the line number of the path; 0, which no line has, when it is no number.

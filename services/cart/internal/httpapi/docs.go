@@ -72,6 +72,10 @@ var Operations = map[string]openapi.Operation{
 		Query: firstTransactions, Answer: list[transactionBody]{},
 	},
 	"GET " + transactions + "/:transaction": {Tag: "transactions", Summary: "Show a transaction", Answer: transactionBody{}, Problems: []*problem.Kind{problem.NotFound}},
+	"POST " + transactions + "/:transaction/reprint": {
+		Tag: "transactions", Summary: "Print a receipt again", Details: "The text is the receipt, marked as a copy. Every copy has a `receiptId` of its own, and the journal is told of it.",
+		Headers: once, Answer: copyBody{}, Problems: []*problem.Kind{problem.NotFound, cart.NobodySignedIn, problem.BadRequest, problem.Conflict, problem.IdempotencyReuse},
+	},
 
 	"GET /api/v1/terminals/:terminal/deliveries": {
 		Tag: "deliveries", Summary: "Where a till's events are on their way to the journal", Query: firstDeliveries, Answer: outboxapi.Window{},

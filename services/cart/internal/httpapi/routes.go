@@ -66,6 +66,7 @@ func (a *API) Routes() []Route {
 
 		{Method: http.MethodGet, Path: transactions, Roles: reads, Status: http.StatusOK, handle: a.listTransactions},
 		{Method: http.MethodGet, Path: transactions + "/:transaction", Roles: reads, Status: http.StatusOK, handle: a.getTransaction},
+		{Method: http.MethodPost, Path: transactions + "/:transaction/reprint", Roles: sells, Status: http.StatusOK, handle: a.reprint},
 
 		{Method: http.MethodGet, Path: "/api/v1/terminals/:terminal/deliveries", Roles: append(sells, operates...), Status: http.StatusOK, handle: a.listDeliveries},
 		{Method: http.MethodGet, Path: "/api/v1/tenants/:tenant/deliveries", Roles: operates, Status: http.StatusOK, handle: a.summariseDeliveries},

@@ -69,6 +69,18 @@ func TestASaleOverHTTP(t *testing.T) {
 	assert.EqualValues(t, 1, all["total"])
 	assert.EqualValues(t, 5, all["limit"])
 	assert.Equal(t, []any{one}, all["items"])
+
+	copied := f.send(http.MethodPost, list+"/1/reprint", f.key(), ``, "Idempotency-Key", "print 1")
+	assert.Equal(t, http.StatusBadRequest, copied.status, "a key with a space")
+	copied = f.send(http.MethodPost, list+"/1/reprint", f.key(), ``, "Idempotency-Key", "print-1")
+	require.Equal(t, http.StatusOK, copied.status, copied.raw)
+	assert.Contains(t, copied.body["receiptText"], "再 発 行")
+	assert.Contains(t, copied.body["receiptText"], one["receiptText"])
+	assert.EqualValues(t, 1, copied.body["receiptNo"])
+	repeated := f.send(http.MethodPost, list+"/1/reprint", f.key(), ``, "Idempotency-Key", "print-1")
+	assert.Equal(t, copied.body, repeated.body)
+	assert.Equal(t, http.StatusNotFound, f.send(http.MethodPost, list+"/2/reprint", f.key(), ``).status)
+	assert.Equal(t, http.StatusForbidden, f.send(http.MethodPost, strings.Replace(list, "terminals/1", "terminals/2", 1)+"/1/reprint", f.key(), ``).status)
 }
 
 func TestAnEmptyCartShowsEmptyLists(t *testing.T) {

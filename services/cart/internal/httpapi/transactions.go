@@ -55,15 +55,49 @@ func (a *API) getTransaction(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	no, err := strconv.ParseInt(c.Param("transaction"), 10, 64)
-	if err != nil || no < 1 {
-		return nil, problem.NotFound.New("a transaction number is a whole number from 1 up, which %q is not", c.Param("transaction"))
+	no, err := transactionNoOf(c)
+	if err != nil {
+		return nil, err
 	}
 	log, err := a.app.Transaction(c.Request.Context(), terminal, no)
 	if err != nil {
 		return nil, err
 	}
 	return transactionOf(log), nil
+}
+
+// copyBody is a receipt that was printed again. receiptId is that of the copy.
+type copyBody struct {
+	ReceiptID     string `json:"receiptId"`
+	TransactionNo int64  `json:"transactionNo"`
+	ReceiptNo     int64  `json:"receiptNo"`
+	ReceiptText   string `json:"receiptText"`
+}
+
+func (a *API) reprint(c *gin.Context) (any, error) {
+	raw, err := web.Body(c, &noRequest{})
+	if err != nil {
+		return nil, err
+	}
+	no, err := transactionNoOf(c)
+	if err != nil {
+		return nil, err
+	}
+	repeat, err := repeatOf(c, raw)
+	if err != nil {
+		return nil, err
+	}
+	made, err := a.app.Reprint(c.Request.Context(), app.Reprint{Till: tillOf(c), TransactionNo: no, Repeat: repeat})
+	return copyBody(made), err
+}
+
+// transactionNoOf is the transaction that the path names.
+func transactionNoOf(c *gin.Context) (int64, error) {
+	no, err := strconv.ParseInt(c.Param("transaction"), 10, 64)
+	if err != nil || no < 1 {
+		return 0, problem.NotFound.New("a transaction number is a whole number from 1 up, which %q is not", c.Param("transaction"))
+	}
+	return no, nil
 }
 
 // terminalOf is the terminal that the path names.
