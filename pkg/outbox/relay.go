@@ -36,7 +36,8 @@ type Publisher interface {
 type RelayConfig struct {
 	// Pace is the least time between the beginnings of two rounds of one stream. The first event after a
 	// pause goes out at once; those of a busy till gather for so long and go together, which costs the
-	// sidecar, the broker and the journal a fraction. 0: every event goes out at once.
+	// sidecar, the broker and the journal a fraction. A round that took long, because the machine is busy,
+	// is followed by a longer pause. 0: every event goes out at once.
 	Pace time.Duration
 	// ResendAfter is how long a published event may stay unconfirmed before it is published again.
 	// It doubles up to ResendMax while nothing at all is confirmed.
@@ -74,6 +75,9 @@ const (
 	resendWindow, resendWindowMax = 50, 3200
 	// publishBytes bounds one bulk publish: sidecars refuse bodies over 4 MiB unless told otherwise.
 	publishBytes = 2 << 20
+	// paceOfRounds is how many times as long as its rounds a stream's pace is at least, up to paceMax.
+	paceOfRounds = 4
+	paceMax      = time.Second
 	// relayWorkers is how many streams are published at once.
 	relayWorkers = 8
 )
@@ -97,7 +101,8 @@ type Relay struct {
 type course struct {
 	stream   identity.Stream
 	due      time.Time
-	began    time.Time // the last round
+	began    time.Time     // the last round
+	took     time.Duration // the last round
 	running  bool
 	nudged   bool // again right after the running round
 	failures int
@@ -148,8 +153,11 @@ func (r *Relay) nudge(stream identity.Stream) {
 // hasten makes a stream due as soon as its pace allows; the caller holds the lock.
 func (r *Relay) hasten(c *course) {
 	soon := r.clock.Now()
-	if paced := c.began.Add(r.cfg.Pace); paced.After(soon) {
-		soon = paced
+	if r.cfg.Pace > 0 {
+		pace := max(r.cfg.Pace, min(c.took*paceOfRounds, paceMax))
+		if paced := c.began.Add(pace); paced.After(soon) {
+			soon = paced
+		}
 	}
 	if c.due.IsZero() || soon.Before(c.due) {
 		c.due = soon
@@ -233,7 +241,7 @@ func (r *Relay) takeDue(now time.Time) (ready []*course, next time.Time) {
 // finish plans the stream's next round.
 func (r *Relay) finish(c *course, due time.Time) {
 	r.mu.Lock()
-	c.running = false
+	c.running, c.took = false, r.clock.Now().Sub(c.began)
 	if c.due = due; c.nudged {
 		r.hasten(c)
 	}
