@@ -55,6 +55,10 @@ func (a *API) createCart(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if body.UserID == "" && body.UserName != "" {
+		return nil, problem.Invalid.New("userId: must be given with userName").
+			WithFields(problem.Field{Name: "userId", Rule: "required", Message: "must be given with userName"})
+	}
 	in := app.CreateCart{Till: command.Till, TransactionType: body.TransactionType, Repeat: command.Repeat}
 	if body.UserID != "" {
 		in.User = &event.Person{ID: body.UserID, Name: body.UserName}
