@@ -100,6 +100,12 @@ func (b *Box) Deliveries(ctx context.Context, stream identity.Stream, status str
 	return out, nil
 }
 
+// Status tells where the event of that sequence is; it need not be kept here any more.
+func (b *Box) Status(ctx context.Context, stream identity.Stream, sequence uint64) (string, error) {
+	_, t, err := b.read(ctx, stream)
+	return t.statusOf(sequence), err
+}
+
 func (t tail) statusOf(n uint64) string {
 	if _, parked := t.Parked[n]; parked {
 		return DeliveryParked

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/problem"
@@ -42,6 +43,12 @@ func (a *App) Deliveries(ctx context.Context, q DeliveryQuery) (Deliveries, erro
 		return Deliveries{}, state.Problem(err)
 	}
 	return Deliveries{Items: items, Total: summary.Count(q.Status), Summary: summary}, nil
+}
+
+// DeliveryOf tells where the log of a terminal's transaction is on its way to the journal.
+func (a *App) DeliveryOf(ctx context.Context, log *event.TranLog) (string, error) {
+	status, err := a.Box.Status(ctx, log.Stream(), log.Sequence)
+	return status, state.Problem(err)
 }
 
 // Summaries tells of every terminal of a tenant how far its events have come.

@@ -49,6 +49,9 @@ type statusBody struct {
 	IsCancelled bool `json:"isCancelled"`
 	IsVoided    bool `json:"isVoided"`
 	IsRefunded  bool `json:"isRefunded"`
+	// Delivery is where the transaction is on its way to the journal. Only the answer about one
+	// transaction has it.
+	Delivery string `json:"delivery,omitempty" validate:"omitempty,oneof=pending published received parked"`
 }
 
 type lineBody struct {

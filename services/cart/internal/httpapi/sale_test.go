@@ -64,11 +64,17 @@ func TestASaleOverHTTP(t *testing.T) {
 		assert.NotContains(t, one, field)
 		delete(c, field)
 	}
+	assert.Equal(t, "pending", one["status"].(map[string]any)["delivery"])
+	delete(one["status"].(map[string]any), "delivery")
 	assert.Equal(t, c, one)
 	all := f.ok(http.MethodGet, list+"?businessDate=20260329&openCounter=1&transactionType=101,102&receiptNo=1&sort=transactionNo:asc&limit=5", ``)
 	assert.EqualValues(t, 1, all["total"])
 	assert.EqualValues(t, 5, all["limit"])
 	assert.Equal(t, []any{one}, all["items"])
+
+	f.deliver(statusTopic, f.status(1000))
+	one = f.ok(http.MethodGet, list+"/1", ``)
+	assert.Equal(t, "received", one["status"].(map[string]any)["delivery"])
 
 	copied := f.send(http.MethodPost, list+"/1/reprint", f.key(), ``, "Idempotency-Key", "print 1")
 	assert.Equal(t, http.StatusBadRequest, copied.status, "a key with a space")

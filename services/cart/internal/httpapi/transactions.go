@@ -63,7 +63,9 @@ func (a *API) getTransaction(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return transactionOf(log), nil
+	body := transactionOf(log)
+	body.Status.Delivery, err = a.app.DeliveryOf(c.Request.Context(), log)
+	return body, err
 }
 
 // copyBody is a receipt that was printed again. receiptId is that of the copy.
