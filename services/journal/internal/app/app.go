@@ -1,8 +1,10 @@
-// Package app is what the journal service does, one use case a file: take events in (ingest.go, refuse.go),
-// tell their publishers (status.go) and people (alerts.go, owed.go), make entries by request (direct.go), keep and replay what could not be stored (quarantine.go,
-// waiting.go), make tenants (provision.go), search (search.go, rank.go, pattern.go), show one order (order.go), hold
-// sessions against their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go),
-// prove that nothing was changed (verify.go, prove.go; logkeeper.go makes what proofs are made of).
+// Package app is what the journal service does, one use case a file: take events in (ingest.go, committer.go;
+// refuse.go for what cannot be stored), tell their publishers (status.go) and people (alerts.go, owed.go), make
+// entries by request (direct.go), keep and replay what could not be stored (quarantine.go, waiting.go), make tenants
+// (provision.go), search (search.go, rank.go, pattern.go, cursor.go), show one order (order.go), hold sessions against
+// their close (reconcile.go), find what breaks a rule (examine.go, discrepancies.go), prove that nothing was changed
+// (verify.go, prove.go; logkeeper.go makes what proofs are made of), record who read what (access.go), and say how it
+// is (health.go, metrics.go, depths.go).
 //
 // It declares the ports that it needs (ports.go) and knows neither HTTP nor any database.
 package app

@@ -3,11 +3,14 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/openapi"
@@ -53,4 +56,24 @@ func TestTheDocumentedParametersAreThoseThatAreRead(t *testing.T) {
 			assert.ElementsMatch(t, strings.Split(told, ", "), openapi.QueryNames(&e), "%s: what the handler reads, and what %s documents", e.Key(), documented.Where)
 		}
 	}
+}
+
+// The README has every route, and none that is not there.
+func TestTheReadmeListsTheRoutes(t *testing.T) {
+	raw, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	var said []string
+	for _, m := range regexp.MustCompile("`((?:GET|POST) /[^ ?`]*)").FindAllStringSubmatch(string(raw), -1) {
+		said = append(said, m[1])
+	}
+	slices.Sort(said)
+	served := []string{http.MethodPost + " " + httpapi.DeadLetters}
+	for _, s := range httpapi.Subscriptions {
+		served = append(served, http.MethodPost+" "+s.Path)
+	}
+	for _, r := range newHouse(t).api.Routes() {
+		served = append(served, r.Method+" "+r.Path)
+	}
+	slices.Sort(served)
+	assert.Equal(t, served, slices.Compact(said))
 }
