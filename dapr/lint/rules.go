@@ -210,6 +210,8 @@ func (c *checker) subscriptions(s Stack, pubsub Resource, r rights, code Code) (
 			c.add(sub.File, sub.line("spec", "topic"), "rights", fmt.Sprintf("%s subscribes to %s and has no right to (%s)", app, topic, pubsub.File), "Add it to subscriptionScopes there, or remove the subscription.")
 		}
 		switch {
+		case strings.HasPrefix(topic, deadLetters) && sub.text("spec", "metadata", "rawPayload") != "true":
+			c.add(sub.File, sub.line("spec", "topic"), "no-dead-letter", "dead letters that are no JSON could not be delivered, and would be tried without end", `Add metadata: {rawPayload: "true"}.`)
 		case strings.HasPrefix(topic, deadLetters) && dead != "":
 			c.add(sub.File, sub.line("spec", "deadLetterTopic"), "no-dead-letter", "dead letters of dead letters are a loop", "Remove deadLetterTopic: these are tried without end.")
 		case !strings.HasPrefix(topic, deadLetters) && dead == "":
