@@ -24,7 +24,7 @@ func TestTheReadmeWorks(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(running.Root, "README.md"))
 	require.NoError(t, err)
 	blocks := block.FindAllStringSubmatch(string(raw), -1)
-	require.Len(t, blocks, 5, "setup, sale, sidecar, audit, close")
+	require.Len(t, blocks, 6, "setup, sale, sidecar, audit, export, close")
 	script := "set -euo pipefail\n"
 	for _, b := range blocks {
 		script += "echo; echo '=== " + b[1] + "'\n" + b[2]
@@ -39,7 +39,7 @@ func TestTheReadmeWorks(t *testing.T) {
 	cmd.Dir, cmd.Env = running.Root, append(os.Environ(), "TILLROLL_DATA="+running.Data)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	for _, want := range []string{`"receiptText"`, `"transactionNo":1`, `"transactionNo":2`, `"holds":true`, `"cartTransactionCount":2`} {
+	for _, want := range []string{`"receiptText"`, `"transactionNo":1`, `"transactionNo":2`, `"holds":true`, "Nothing was changed", "The journal has all ", "are the same.", `"cartTransactionCount":2`} {
 		assert.Contains(t, string(out), want)
 	}
 }

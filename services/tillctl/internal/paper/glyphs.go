@@ -34,14 +34,15 @@ func (f *face) set(line string) (glyphs []glyph, missing []string) {
 	for line != "" {
 		plain := 0
 		for i, r := range line {
-			if cells := cellsOf(r); cells == 0 || f.width(r) < 0 {
+			cells, end := cellsOf(r), i+utf8.RuneLen(r)
+			if cells == 0 || f.width(r) < 0 {
 				break
-			} else if next, _ := utf8.DecodeRuneInString(line[i+utf8.RuneLen(r):]); cellsOf(next) == 0 && i+utf8.RuneLen(r) < len(line) {
-				break // what comes may belong to this one
-			} else {
-				glyphs = append(glyphs, glyph{r, cells, f.width(r) == cells*em/2})
-				plain = i + utf8.RuneLen(r)
 			}
+			if next, _ := utf8.DecodeRuneInString(line[end:]); end < len(line) && cellsOf(next) == 0 {
+				break // what comes may belong to this one
+			}
+			glyphs = append(glyphs, glyph{r, cells, f.width(r) == cells*em/2})
+			plain = end
 		}
 		if line = line[plain:]; line == "" {
 			break
