@@ -1,11 +1,13 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/tillroll/tillroll/pkg/canonical"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/proof"
 )
@@ -43,91 +45,122 @@ func (m *Member) TransactionNumber() (int64, bool) {
 func (m *Member) At() time.Time { return time.UnixMicro(m.GeneratedAt).UTC() }
 
 // MemberOf reads a member off a line, whose content and entry are in canonical form. The topic is not in
-// the line: it is where the journal keeps the event.
+// the line: it is where the journal keeps the event. It fails when something that a member holds cannot be
+// read.
 func MemberOf(topic string, l *proof.Line) (Member, error) {
 	m := Member{Index: l.Index, EventID: l.EventID, Stream: l.Stream, ChainSeq: l.Seq, Topic: topic, Entry: l.Entry != nil}
-	var at, generated time.Time
-	err := read(l.Content, func(name string, value []byte) (err error) {
-		switch name {
+	var at time.Time
+	err := each(l.Content, func(name, value []byte) (ok bool) {
+		switch string(name) {
 		case "cart_id", "correlationId":
-			m.OrderID, err = textOf(value)
+			m.OrderID, ok = canonical.Text(value)
 		case "eventType":
-			m.EventType, err = textOf(value)
+			m.EventType, ok = canonical.Text(value)
 		case "occurred_at":
-			at, err = instantOf(value)
+			at, ok = instant(value)
 		case "terminal_no":
-			m.TerminalNo, err = strconv.Atoi(string(value))
+			m.TerminalNo, ok = whole(value)
+		default:
+			ok = true
 		}
-		return err
+		return ok
 	})
 	if err != nil {
 		return m, fmt.Errorf("the event cannot be read: %w", err)
 	}
 	if m.Entry {
-		generated, err = m.readEntry(l.Entry)
-	}
-	if err != nil {
-		return m, fmt.Errorf("the journal entry cannot be read: %w", err)
-	}
-	// A text that is no time stands in the entry as it came; then the event's own time takes its place.
-	if !generated.IsZero() {
+		generated := at
+		if err := m.readEntry(l.Entry, &generated); err != nil {
+			return m, fmt.Errorf("the journal entry cannot be read: %w", err)
+		}
 		at = generated
 	}
 	m.GeneratedAt = at.Truncate(time.Microsecond).UnixMicro()
 	return m, nil
 }
 
-func (m *Member) readEntry(form []byte) (generated time.Time, err error) {
-	return generated, read(form, func(name string, value []byte) (err error) {
-		switch name {
+// readEntry reads what is of the entry. A text that is no time stands in an entry as it came: then generated
+// stays as it is.
+func (m *Member) readEntry(form []byte, generated *time.Time) error {
+	return each(form, func(name, value []byte) (ok bool) {
+		switch string(name) {
 		case "amount":
-			m.Amount = string(value)
+			m.Amount, ok = string(value), true
 		case "business_counter":
-			m.BusinessCounter, err = numberOf(value)
+			m.BusinessCounter, ok = optional(value)
 		case "generate_date_time":
-			generated, _ = instantOf(value)
+			if t, is := instant(value); is {
+				*generated = t
+			}
+			ok = true
 		case "open_counter":
-			m.OpenCounter, err = numberOf(value)
+			m.OpenCounter, ok = optional(value)
 		case "receipt_no":
-			m.ReceiptNo, err = numberOf(value)
+			m.ReceiptNo, ok = optional(value)
 		case "staff_id":
-			m.StaffID, err = textOf(value)
+			m.StaffID, ok = text(value)
 		case "terminal_no":
-			m.TerminalNo, err = strconv.Atoi(string(value))
+			m.TerminalNo, ok = whole(value)
 		case "transaction_no":
-			m.TransactionNo, err = textOf(value)
+			m.TransactionNo, ok = text(value)
 		case "transaction_type":
-			m.TransactionType, err = strconv.Atoi(string(value))
+			m.TransactionType, ok = whole(value)
+		default:
+			ok = true
 		}
-		return err
+		return ok
 	})
 }
 
-// read calls visit with every field of an object and says which one it failed with.
-func read(form []byte, visit func(name string, value []byte) error) error {
-	return fields(form, func(name, value []byte) error {
-		if err := visit(string(name), value); err != nil {
-			return fmt.Errorf("%.40s cannot be %.40s", name, value)
+// each calls visit with every member of a canonical object, until one cannot be read.
+func each(form []byte, visit func(name, value []byte) (ok bool)) error {
+	o := canonical.Members(form)
+	for o.Next() {
+		if !visit(o.Name, o.Value) {
+			return fmt.Errorf("%.40s cannot be %.40s", o.Name, o.Value)
 		}
-		return nil
-	})
-}
-
-func instantOf(value []byte) (time.Time, error) {
-	s, err := textOf(value)
-	if err != nil {
-		return time.Time{}, err
 	}
-	return time.Parse(time.RFC3339, s)
+	if !o.Whole() {
+		return errors.New("it is not in canonical form")
+	}
+	return nil
 }
 
-// numberOf reads a whole number; null is nil.
-func numberOf(value []byte) (*int64, error) {
+func instant(value []byte) (time.Time, bool) {
+	s, ok := canonical.Text(value)
+	if !ok {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil
+}
+
+func whole(value []byte) (int, bool) {
+	n, ok := canonical.Whole(value)
+	return int(n), ok
+}
+
+// optional reads a number; null is nil. A receipt may have one that is longer than what canonical.Whole
+// takes.
+func optional(value []byte) (*int64, bool) {
 	if string(value) == "null" {
-		return nil, nil
+		return nil, true
 	}
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	return &n, err
+	n, ok := canonical.Whole(value)
+	if !ok {
+		var err error
+		n, err = strconv.ParseInt(string(value), 10, 64)
+		ok = err == nil
+	}
+	return &n, ok
+}
+
+// text reads a string; null is "".
+func text(value []byte) (string, bool) {
+	if string(value) == "null" {
+		return "", true
+	}
+	return canonical.Text(value)
 }
 
 // same tells whether both say the same.
