@@ -79,6 +79,8 @@ type App struct {
 // New wires the use cases.
 func New(c Config) *App {
 	m := newMetrics(c.Metrics)
+	live := c.Store
+	c.Store = withArchive(live, c.Blobs)
 	a := &App{store: c.Store, depths: newDepths(c.Store, c.Clock, m)}
 	a.hints = newHints(c.Hints, c.Clock, c.Log, m)
 	a.reporter = &reporter{
@@ -105,6 +107,9 @@ func New(c Config) *App {
 	a.waiting.ingest = a.Ingest
 	a.Quarantine = &Aside{store: c.Store, ingest: a.Ingest, reporter: a.reporter, examiner: a.examiner, clock: c.Clock, log: c.Log}
 	a.Search = NewSearch(c.Store, c.Limits, c.Metrics)
+	if c.Blobs != nil {
+		a.Search.archive = &archiveFinder{live, c.Blobs}
+	}
 	a.Orders = &Orders{store: c.Store}
 	a.Sessions = &Sessions{store: c.Store}
 	a.Proof = newProof(c, a.keeper)

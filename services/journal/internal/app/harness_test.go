@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/zap"
 
+	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/cloudevent"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/identity"
@@ -44,6 +45,7 @@ type bench struct {
 	signer    *proof.Signer
 	publicKey string
 	sink      app.CheckpointSink
+	blobs     archive.Blobs
 	shop      *shop
 	stop      func()
 }
@@ -72,7 +74,7 @@ func (b *bench) start() {
 	b.app = app.New(app.Config{
 		Store: b.store, Hints: b.hints, Publisher: b.publisher, Clock: b.clock, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: b.registry, Tracer: provider.Tracer("test"), Alerts: b.pager,
-		Signer: b.signer, PublicKey: b.publicKey, Checkpoints: b.sink,
+		Signer: b.signer, PublicKey: b.publicKey, Checkpoints: b.sink, Blobs: b.blobs,
 	})
 	b.stop = func() {
 		require.NoError(b.t, b.app.Drain())

@@ -18,7 +18,7 @@ const largestPattern = 500
 // byPattern finds the entries whose text a pattern matches. Full-width and half-width forms are the
 // same to it, upper and lower case are not unless the pattern begins with (?i); ^ and $ are the edges
 // of lines. The filters must leave few enough texts to read.
-func (s *Search) byPattern(pattern string) (func(context.Context, string, journal.Query) (journal.Page, error), error) {
+func (s *Search) byPattern(from finder, pattern string) (func(context.Context, string, journal.Query) (journal.Page, error), error) {
 	matcher, err := compile(pattern)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *Search) byPattern(pattern string) (func(context.Context, string, journa
 	return func(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
 		cut := journal.CutAfter(&q)
 		read := 0
-		err := s.store.Each(ctx, tenant, q, func(l *journal.Listed) bool {
+		err := from.Each(ctx, tenant, q, func(l *journal.Listed) bool {
 			if read++; read > s.limits.Read || ctx.Err() != nil {
 				return false
 			}

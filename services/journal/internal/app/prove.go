@@ -73,6 +73,9 @@ func (p *Proof) Event(ctx context.Context, tenant, eventID string) (*Inclusion, 
 
 func lineOf(index uint64, s *journal.Stored) (proof.Line, error) {
 	l := proof.Line{Index: index, Link: s.Link, Hash: s.Hash, Content: s.Content}
+	if s.Archived { // and not found there
+		return l, EntryNotFound.New("event %s was in the archive, and purged when its retention had ended; its hashes are still in the chain and in the log", s.EventID)
+	}
 	if s.Entry == nil {
 		return l, nil
 	}

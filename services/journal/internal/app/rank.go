@@ -12,13 +12,19 @@ import (
 // byRelevance gives the entries that hold the keywords, the most relevant first and of equals the
 // newest (see journal.Relevance). All of them have to be compared for it, so there must not be too
 // many. Relevance depends on the text alone: pages do not move while entries are added.
-func (s *Search) byRelevance(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
+func (s *Search) byRelevance(from finder) func(context.Context, string, journal.Query) (journal.Page, error) {
+	return func(ctx context.Context, tenant string, q journal.Query) (journal.Page, error) {
+		return s.ranked(ctx, from, tenant, q)
+	}
+}
+
+func (s *Search) ranked(ctx context.Context, from finder, tenant string, q journal.Query) (journal.Page, error) {
 	type ranked struct {
 		score int
 		entry *journal.Listed
 	}
 	var all []ranked
-	err := s.store.Each(ctx, tenant, q, func(l *journal.Listed) bool {
+	err := from.Each(ctx, tenant, q, func(l *journal.Listed) bool {
 		all = append(all, ranked{journal.Relevance(l.JournalText, q.Keywords), l})
 		return len(all) <= s.limits.Read
 	})

@@ -15,6 +15,7 @@ import (
 // Search finds journal entries.
 type Search struct {
 	store   Store
+	archive *archiveFinder // nil: there is none
 	seconds *searchSeconds
 	limits  SearchLimits
 }
@@ -33,12 +34,16 @@ type SearchRequest struct {
 	Keyword       string
 	Regex         bool // Keyword is a pattern
 	Cursor        string
+	Archived      bool // the archive is searched, and not the live journal
 }
 
 // SearchResult is a page and the way to the next.
 type SearchResult struct {
 	journal.Page
 	NextCursor string // "" on the last page
+	// ArchivedUntil is the newest business date (YYYYMMDD) in the archive that was asked for and not
+	// searched, because the live journal was; "": none.
+	ArchivedUntil string
 }
 
 // Find gives one page. It fails with BadSearch, SearchTooWide or TenantUnknown.
@@ -79,6 +84,11 @@ func (s *Search) Find(ctx context.Context, r SearchRequest) (*SearchResult, erro
 		page.Total, page.TotalIsLowerBound = from.Total, from.LowerBound
 	}
 	result := &SearchResult{Page: page}
+	if !r.Archived {
+		if result.ArchivedUntil, err = s.archivedUntil(ctx, r.Tenant, &q); err != nil {
+			return nil, asProblem(err, TenantUnknown)
+		}
+	}
 	if page.More {
 		result.NextCursor = writeCursor(cursor{1, print, page.Items[len(page.Items)-1].EventID, page.Total, page.TotalIsLowerBound})
 	}
@@ -88,22 +98,29 @@ func (s *Search) Find(ctx context.Context, r SearchRequest) (*SearchResult, erro
 // way chooses how to find what is asked for: a pattern and an order by relevance are the
 // application's, everything else is the store's.
 func (s *Search) way(r *SearchRequest, q *journal.Query) (func(context.Context, string, journal.Query) (journal.Page, error), error) {
+	var from finder = s.store
+	if r.Archived {
+		if err := s.checkArchived(q); err != nil {
+			return nil, err
+		}
+		from = s.archive
+	}
 	ranked := len(q.Sort) > 0 && q.Sort[0].Field == journal.ByRelevance
 	if r.Regex {
 		if ranked {
 			return nil, badParameter("sort", "keyword", "a pattern has no relevance; sort by another field, or search without regex=true")
 		}
-		return s.byPattern(r.Keyword)
+		return s.byPattern(from, r.Keyword)
 	}
 	q.Keywords = journal.Keywords(r.Keyword)
 	if !ranked {
-		return s.store.Search, nil
+		return from.Search, nil
 	}
 	if len(q.Keywords) == 0 {
 		return nil, badParameter("sort", "keyword", "relevance is that of keywords, such as keyword=coffee&sort=relevance")
 	}
 	q.Sort = nil // equals by relevance: newest first
-	return s.byRelevance, nil
+	return s.byRelevance(from), nil
 }
 
 // tooWide says which filters would leave less to look at: those that are not there yet.
@@ -200,6 +217,9 @@ func (s *Search) zone(ctx context.Context, r *SearchRequest) (*time.Location, er
 func fingerprint(q *journal.Query, r *SearchRequest) string {
 	same := *q
 	same.Skip, same.Limit, same.After, same.Counting = 0, 0, "", 0
+	if r.Archived {
+		return printOf(same, r.Regex, r.Query.Sort, r.Keyword, "archived")
+	}
 	return printOf(same, r.Regex, r.Query.Sort, r.Keyword)
 }
 

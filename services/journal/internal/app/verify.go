@@ -6,6 +6,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
 )
@@ -16,6 +17,7 @@ const verifyAtOnce = 2
 // Proof proves that nothing of a tenant's journal was changed.
 type Proof struct {
 	store     Store
+	blobs     archive.Blobs // nil: there is no archive
 	keeper    *logKeeper
 	publicKey string
 	clock     clockwork.Clock
@@ -24,7 +26,7 @@ type Proof struct {
 }
 
 func newProof(c Config, keeper *logKeeper) *Proof {
-	return &Proof{store: c.Store, keeper: keeper, publicKey: c.PublicKey, clock: c.Clock, slots: make(chan struct{}, verifyAtOnce)}
+	return &Proof{store: c.Store, blobs: c.Blobs, keeper: keeper, publicKey: c.PublicKey, clock: c.Clock, slots: make(chan struct{}, verifyAtOnce)}
 }
 
 // Verification is what verifying a tenant found.
@@ -32,6 +34,7 @@ type Verification struct {
 	Streams []journal.StreamReport
 	Strays  []Stray
 	Log     LogReport
+	Archive ArchiveReport
 	At      time.Time
 }
 
@@ -45,7 +48,7 @@ func (v *Verification) Holds() bool {
 			return false
 		}
 	}
-	return len(v.Strays) == 0 && v.Log.Bad == nil
+	return len(v.Strays) == 0 && v.Log.Bad == nil && v.Archive.Bad == nil
 }
 
 // Verify recomputes every hash of a tenant's journal from what is stored. It fails with
@@ -83,6 +86,9 @@ func (p *Proof) Verify(ctx context.Context, tenant string) (*Verification, error
 		v.Log, err = p.verifyLog(ctx, tenant, logged)
 	}
 	v.Log.Waiting = v.events() - min(v.events(), v.Log.Size)
+	if err == nil {
+		v.Archive, err = p.verifyArchive(ctx, tenant)
+	}
 	if err == nil && !v.Holds() {
 		p.alarm.damage(tenant, v.firstBad(), "a verification found that the journal was changed")
 	}

@@ -73,6 +73,7 @@ var (
 		{Name: "staffId", Doc: "Exactly."},
 		{Name: "keyword", Doc: "What the journal text holds, all of it: any part of a word in Japanese and other scripts without spaces, whole words in others. Upper and lower case, full and half width are the same; a phrase stands in quotes. With `regex=true` one pattern."},
 		{Name: "regex", Doc: "`true`: keyword is a pattern in RE2 syntax. `^` and `$` are the edges of lines; `(?i)` in front makes upper and lower case the same. The filters must leave few enough texts to read."},
+		{Name: "archived", Doc: "`true`: the archive is searched instead of the live journal, with the same filters, orders and pages. It needs businessDateFrom and businessDateTo, at most 31 days; or a store, one terminal, and transactionNoFrom and transactionNoTo, or receiptNoFrom and receiptNoTo. Without it, `archivedUntil` in the answer says when some of what was asked for is in the archive."},
 		{Name: "sort", Doc: "`field:asc` or `field:desc`, several with commas; or `relevance`, with a keyword: the more often the keywords occur and the shorter the text, the further in front, and of equals the newest."},
 		{Name: "total", Doc: "`exact`: count to the end. Otherwise it is counted up to 10000, of phrases and of keywords of three and more Japanese characters as far as 1000 texts are read for it; `totalIsLowerBound` says when there are more. Pages by cursor repeat the total of the first."},
 		{Name: "cursor", Doc: "The `nextCursor` of the page before; without skip."},

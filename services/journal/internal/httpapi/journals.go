@@ -67,6 +67,9 @@ type JournalListResponse struct {
 	Skip              int               `json:"skip"`
 	Limit             int               `json:"limit"`
 	NextCursor        *string           `json:"nextCursor"`
+	// ArchivedUntil is the newest business date that was asked for and stands in the archive, which was not
+	// searched.
+	ArchivedUntil string `json:"archivedUntil,omitempty"`
 }
 
 // Limits of a page. Whoever wants to go further than maxSkip goes by cursor.
@@ -82,6 +85,7 @@ func (a *API) searchJournals(c *gin.Context) (any, error) {
 	r.GenerateDates = span(p, "generateDateTo", journal.Span[string]{From: p.day("generateDateFrom"), To: p.day("generateDateTo")}, strings.Compare)
 	r.TimeZone, r.Keyword, r.Cursor = p.text("timeZone"), p.text("keyword"), p.cursor("cursor")
 	r.Regex, r.Query.Counting = p.flag("regex"), p.counting("total")
+	r.Archived = p.flag("archived")
 	if r.Cursor != "" && r.Query.Skip > 0 {
 		p.fail("skip", "cursor", "must not come with cursor, which says by itself where to go on")
 	}
@@ -97,7 +101,7 @@ func (a *API) searchJournals(c *gin.Context) (any, error) {
 	}
 	response := JournalListResponse{
 		Items: journalResponses(found.Items), Total: found.Total, TotalIsLowerBound: found.TotalIsLowerBound,
-		Skip: r.Query.Skip, Limit: r.Query.Limit,
+		Skip: r.Query.Skip, Limit: r.Query.Limit, ArchivedUntil: found.ArchivedUntil,
 	}
 	if found.NextCursor != "" {
 		response.NextCursor = &found.NextCursor

@@ -100,6 +100,7 @@ type VerificationResponse struct {
 	Streams    []VerifiedStream      `json:"streams"`
 	Strays     []VerificationOutside `json:"strays"` // rows that no chain covers
 	Log        LogResponse           `json:"log"`
+	Archive    ArchiveReportResponse `json:"archive"`
 }
 
 // VerifiedStream is what was found in one chain. Producers tells which sequences are in it.
@@ -128,7 +129,7 @@ func (a *API) verify(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	response := VerificationResponse{
-		TenantID: c.Param("tenant"), Holds: v.Holds(), VerifiedAt: v.At, Log: logResponse(&v.Log),
+		TenantID: c.Param("tenant"), Holds: v.Holds(), VerifiedAt: v.At, Log: logResponse(&v.Log), Archive: archiveReport(&v.Archive),
 		Streams: make([]VerifiedStream, len(v.Streams)), Strays: make([]VerificationOutside, len(v.Strays)),
 	}
 	for i := range v.Streams {
