@@ -404,3 +404,34 @@ func TestManyThingsMadeAtOnceAreAllInTheirLists(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, streams, 41)
 }
+
+func TestWhoIsMadeInactiveIsSignedOutEverywhere(t *testing.T) {
+	w := apptest.New(t, at(3), 0)
+	second := identity.Terminal{TenantID: apptest.Tenant, StoreCode: apptest.Shop, TerminalNo: 2}
+	third := identity.Terminal{TenantID: apptest.Tenant, StoreCode: apptest.Shop, TerminalNo: 3}
+	w.AddTill(second)
+	w.AddTill(third)
+	w.Open(till)
+	w.SignIn(second)
+	_, err := w.App.CreateStaff(t.Context(), app.CreateStaff{TenantID: apptest.Tenant, StoreCode: apptest.Shop, StaffID: "other", Name: "Other", PIN: "1234"})
+	require.NoError(t, err)
+	_, err = w.App.SignIn(t.Context(), app.SignIn{Terminal: third, StaffID: "other", PIN: "1234"})
+	require.NoError(t, err)
+
+	off := false
+	dismiss := app.ChangeStaff{TenantID: apptest.Tenant, StoreCode: apptest.Shop, StaffID: apptest.StaffID, IsActive: &off, By: "admin"}
+	_, err = w.App.ChangeStaff(t.Context(), dismiss)
+	require.NoError(t, err)
+	assert.Nil(t, w.At(till).Staff)
+	assert.Equal(t, event.StatusOpened, w.At(till).Status, "the session goes on")
+	assert.Nil(t, w.At(second).Staff)
+	assert.NotNil(t, w.At(third).Staff, "colleagues stay")
+	told := apptest.Last[event.Business](w, identity.TerminalStream(second), "Terminal.SignedOut")
+	assert.Equal(t, "admin", told.UserID)
+	assert.Nil(t, apptest.Last[event.Snapshot](w, identity.TerminalStream(second), "terminal").Terminal.Staff, "the cart service hears of it")
+
+	events := len(w.Events(identity.TerminalStream(second)))
+	_, err = w.App.ChangeStaff(t.Context(), dismiss)
+	require.NoError(t, err, "again: nothing is left to do")
+	assert.Len(t, w.Events(identity.TerminalStream(second)), events)
+}

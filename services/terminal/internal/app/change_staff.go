@@ -18,9 +18,12 @@ type ChangeStaff struct {
 	Roles     *[]string
 	PIN       *string
 	IsActive  *bool
+	By        string // the user who does it
 }
 
-// ChangeStaff changes a staff member. A new PIN ends a lock. It fails with StaffNotFound.
+// ChangeStaff changes a staff member. A new PIN ends a lock. Who is made inactive is signed out wherever
+// they are signed in; when that fails halfway, the same request again goes on. It fails with
+// StaffNotFound.
 func (a *App) ChangeStaff(ctx context.Context, cmd ChangeStaff) (terminal.Staff, error) {
 	change := terminal.StaffChange{Name: cmd.Name, Roles: cmd.Roles, IsActive: cmd.IsActive}
 	if cmd.PIN != nil {
@@ -46,5 +49,30 @@ func (a *App) ChangeStaff(ctx context.Context, cmd ChangeStaff) (terminal.Staff,
 		}
 		return doc.Put(u)
 	})
+	if err == nil && !now.IsActive && cmd.IsActive != nil {
+		err = a.signOutEverywhere(ctx, cmd)
+	}
 	return now, err
+}
+
+// signOutEverywhere takes a staff member off every till of the store.
+func (a *App) signOutEverywhere(ctx context.Context, cmd ChangeStaff) error {
+	const page = 100
+	for skip := 0; ; skip += page {
+		tills, err := a.TerminalsOf(ctx, cmd.TenantID, cmd.StoreCode, Span{Skip: skip, Limit: page})
+		if err != nil {
+			return err
+		}
+		for _, t := range tills.Items {
+			if t.Staff == nil || t.Staff.ID != cmd.StaffID {
+				continue
+			}
+			if err := a.signOutStaff(ctx, t.Identity, cmd.StaffID, cmd.By); err != nil {
+				return err
+			}
+		}
+		if skip+page >= tills.Total {
+			return nil
+		}
+	}
 }

@@ -33,7 +33,10 @@ func (a *App) SignIn(ctx context.Context, cmd SignIn) (terminal.Terminal, error)
 		return terminal.Terminal{}, tries.Wrong()
 	}
 	var now terminal.Terminal
-	err = a.command(ctx, cmd.Terminal, func(_ context.Context, s *scene) error {
+	err = a.command(ctx, cmd.Terminal, func(ctx context.Context, s *scene) error {
+		if staff, err = workingStaff(ctx, s, cmd); err != nil { // it took a moment to look at the PIN
+			return err
+		}
 		events, err := s.till().SignIn(staff, s.Now())
 		if err != nil {
 			return err
@@ -50,10 +53,7 @@ func (a *App) countTry(ctx context.Context, cmd SignIn) (staff terminal.Staff, t
 		if err := s.till().CanSignIn(); err != nil {
 			return err
 		}
-		found, err := getStaff(ctx, s, cmd.Terminal.TenantID, cmd.Terminal.StoreCode, cmd.StaffID)
-		if problem.Is(err, terminal.StaffNotFound) || err == nil && !found.Body.IsActive {
-			return terminal.UnknownStaff.New("")
-		}
+		found, err := workingStaff(ctx, s, cmd)
 		if err != nil {
 			return err
 		}
@@ -64,10 +64,19 @@ func (a *App) countTry(ctx context.Context, cmd SignIn) (staff terminal.Staff, t
 		if err := doc.Body.Try(s.Now()); err != nil {
 			return err
 		}
-		staff, tries = found.Body, doc.Body
+		staff, tries = found, doc.Body
 		return doc.Put(s)
 	})
 	return staff, tries, err
+}
+
+// workingStaff reads who wants to sign in. It fails with UnknownStaff, also for one who is inactive.
+func workingStaff(ctx context.Context, s *scene, cmd SignIn) (terminal.Staff, error) {
+	found, err := getStaff(ctx, s, cmd.Terminal.TenantID, cmd.Terminal.StoreCode, cmd.StaffID)
+	if problem.Is(err, terminal.StaffNotFound) || err == nil && !found.Body.IsActive {
+		return terminal.Staff{}, terminal.UnknownStaff.New("")
+	}
+	return found.Body, err
 }
 
 func triesKey(cmd SignIn) string {

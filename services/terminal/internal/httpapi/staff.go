@@ -74,7 +74,7 @@ func (a *API) changeStaff(c *gin.Context) (any, error) {
 	}
 	s, err := a.App.ChangeStaff(c.Request.Context(), app.ChangeStaff{
 		TenantID: c.Param("tenant"), StoreCode: c.Param("store"), StaffID: c.Param("staff"),
-		Name: in.Name, Roles: in.Roles, PIN: in.PIN, IsActive: in.IsActive,
+		Name: in.Name, Roles: in.Roles, PIN: in.PIN, IsActive: in.IsActive, By: from(c),
 	})
 	return showStaff(s), err
 }
