@@ -14,7 +14,7 @@ import (
 // A busy till's events go together, and its first one does not wait for the others.
 func TestEventsOfABusyTillGoTogether(t *testing.T) {
 	f := newFixture(t)
-	f.cfg.ResendAfter, f.cfg.MarkAfter, f.cfg.Pace = time.Minute, time.Minute, 500*time.Millisecond
+	f.cfg.ResendAfter, f.cfg.MarkAfter, f.cfg.Pace = time.Minute, time.Minute, 1500*time.Millisecond
 	var sizes []int
 	f.journal.refuse = func(_ string, n int) (int, error) { sizes = append(sizes, n); return n, nil }
 	published := func() []int {

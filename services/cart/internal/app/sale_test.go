@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillroll/tillroll/pkg/event"
+	"github.com/tillroll/tillroll/pkg/idempotency"
 	"github.com/tillroll/tillroll/pkg/identity"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/services/cart/internal/app"
@@ -236,4 +237,28 @@ func TestPricesAreTheStoresCurrency(t *testing.T) {
 	assert.False(t, c.Lines[1].PriceChanged())
 	_, err = f.app.Pay(t.Context(), f.on(c), []app.PaymentEntry{{Code: "99", Amount: d("1")}})
 	assert.True(t, problem.Is(err, cart.PaymentUnknown), "%v", err)
+}
+
+// A key is kept for longer than any till is offline, and then it is as good as new: what it stood for is
+// neither repeated nor in the way.
+func TestAKeyThatHasExpiredStandsForANewRequest(t *testing.T) {
+	f := newShop(t)
+	in := app.CreateCart{Till: f.till(), TransactionType: event.TypeSale, Repeat: key(t, "k", "create")}
+	first, err := f.app.Create(t.Context(), in)
+	require.NoError(t, err)
+	clock := f.clock.(*clockwork.FakeClock)
+	clock.Advance(idempotency.Keep - time.Second)
+	again, err := f.app.Create(t.Context(), in)
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, again.ID)
+	clock.Advance(2 * time.Second)
+	second, err := f.app.Create(t.Context(), in)
+	require.NoError(t, err)
+	assert.NotEqual(t, first.ID, second.ID)
+	open, err := f.app.OpenCarts(t.Context(), f.till())
+	require.NoError(t, err)
+	assert.Len(t, open, 2)
+	in.Repeat = key(t, "k", "something else")
+	_, err = f.app.Create(t.Context(), in)
+	assert.True(t, problem.Is(err, problem.IdempotencyReuse), "%v", err)
 }
