@@ -52,7 +52,7 @@ demo: ## play a small shop day on the running stack and audit it; starts nothing
 
 ##@ Development
 
-.PHONY: measure-search build test test-unit test-stack test-mongo load-mongo tamper load soak fuzz lint clean
+.PHONY: measure-search measure-export build test test-unit test-stack test-mongo load-mongo tamper load soak fuzz lint clean
 build: runner ## only build, into bin/
 	@bin/runner build
 
@@ -71,7 +71,10 @@ tamper: ## change database files of the journal in 26 ways, a thousand times eac
 	@cd services/journal && GOWORK=off CGO_ENABLED=0 TAMPER=1000 go test -count=1 -timeout 2h -v -run TestWhateverIsDoneToTheFileIsFound ./internal/sqlitestore | grep -v '^=== '
 
 load: build ## measure sales on a stack of its own: TILLS=4 SALES=50 RATE=0 VIA=sidecar
-	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) RATE=$(RATE) VIA=$(VIA) go test -tags load -count=1 -v ./load
+	@cd test && GOWORK=off TILLS=$(TILLS) SALES=$(SALES) RATE=$(RATE) VIA=$(VIA) go test -tags load -count=1 -v -skip TestExportMemory ./load
+
+measure-export: build ## measure speed and memory of exports in every form: ENTRIES=100000 (1000000 takes half an hour)
+	@cd test && GOWORK=off ENTRIES=$(ENTRIES) go test -tags load -count=1 -timeout 3h -v -run TestExportMemory ./load
 
 soak: build ## deliver everything many times over crashes for MINUTES=10; MONGODB_URI for MongoDB
 	@cd test && GOWORK=off MINUTES=$(MINUTES) go test -tags soak -count=1 -timeout 10h -v -run TestSoak ./integration
@@ -104,6 +107,7 @@ clean: runner ## delete the data folder: every sale, key and log; asks first
 #? TILLS=N           how many tills make load has (default 4)
 #? SALES=N           how many sales each of them makes (default 50)
 #? RATE=N            requests a second of all of them together (default 0: as fast as they are answered)
+#? ENTRIES=N         how many entries make measure-export takes away (default 100000)
 #? VIA=sidecar       they call through the sidecar of a till, not directly
 #? MINUTES=N         how long make soak takes (default 10)
 #? FUZZTIME=T        how long make fuzz gives every target (default 10s)

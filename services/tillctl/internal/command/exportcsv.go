@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/sheet"
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
 	"github.com/tillroll/tillroll/services/tillctl/internal/screen"
@@ -38,12 +39,12 @@ func (v exportVerb) sheet(ctx context.Context, w World, journals *client.Journal
 	for job.Next < job.signed.Size || len(page) > 0 {
 		next := job.Next
 		if next < job.signed.Size {
-			var entries []taken
+			var entries []proof.Line
 			if entries, next, err = job.page(ctx); err != nil {
 				return err
 			}
 			for i := range entries {
-				row, err := sheet.RowOf(&entries[i].Line)
+				row, err := sheet.RowOf(&entries[i])
 				if err != nil {
 					return err
 				}

@@ -109,15 +109,9 @@ func (j *exportJob) save() error {
 	})
 }
 
-// taken is one entry that was checked.
-type taken struct {
-	raw []byte
-	proof.Line
-}
-
 // page gives the next entries and where the page after them begins. It gives none whose proof does not
 // hold.
-func (j *exportJob) page(ctx context.Context) (entries []taken, next uint64, err error) {
+func (j *exportJob) page(ctx context.Context) (entries []proof.Line, next uint64, err error) {
 	raw, err := j.source.Entries(ctx, j.TenantID, j.signed.Size, j.Next, j.filters())
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w\n  type the same again to go on", err)
@@ -141,7 +135,7 @@ func (j *exportJob) page(ctx context.Context) (entries []taken, next uint64, err
 			return nil, 0, fmt.Errorf("event %d (%s) is not what the journal signed: %s\n  verify the journal", l.Index, l.EventID, problem)
 		}
 		at = l.Index + 1
-		entries = append(entries, taken{line, l})
+		entries = append(entries, l)
 	}
 	return entries, end.Next, nil
 }

@@ -58,10 +58,10 @@ func (s *sorter) names() ([]string, error) {
 }
 
 // add appends entries to their files.
-func (s *sorter) add(entries []taken) error {
+func (s *sorter) add(entries []proof.Line) error {
 	files := map[string]*bytes.Buffer{}
 	for i := range entries {
-		row, err := sheet.RowOf(&entries[i].Line)
+		row, err := sheet.RowOf(&entries[i])
 		if err != nil {
 			return err
 		}
@@ -72,8 +72,10 @@ func (s *sorter) add(entries []taken) error {
 		if files[name] == nil {
 			files[name] = &bytes.Buffer{}
 		}
-		files[name].Write(entries[i].raw)
-		files[name].WriteByte('\n')
+		// What proves the entry was checked: here it would only take room.
+		l := entries[i]
+		l.Content, l.Inclusion = nil, nil
+		files[name].Write(append(proof.AppendLine(nil, &l), '\n'))
 	}
 	for name, lines := range files {
 		file, err := os.OpenFile(filepath.Join(s.dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
