@@ -45,6 +45,9 @@ type Config struct {
 	Limits      SearchLimits // zero: the usual ones
 	// Blobs is where the segments of the archive are kept; nil: there is no archive to read from.
 	Blobs archive.Blobs
+	// Archiving moves what is past its time there, where this process owns the database; nil: another
+	// program does.
+	Archiving *Archiving
 }
 
 // App is the service.
@@ -62,6 +65,7 @@ type App struct {
 	Direct        *Direct
 	Accesses      *Accesses
 	Health        *Health
+	Retentions    *Retentions
 
 	committer *committer
 	reporter  *reporter
@@ -74,6 +78,8 @@ type App struct {
 	backfiller *backfiller
 	depths     *depths
 	store      Store
+	archive    *archiveWatch
+	archiving  *Archiving
 }
 
 // New wires the use cases.
@@ -122,6 +128,8 @@ func New(c Config) *App {
 		clock: c.Clock, newID: c.NewID, log: c.Log,
 	}
 	a.Discrepancies = &Discrepancies{store: c.Store, depths: a.depths, clock: c.Clock, log: c.Log}
+	a.Retentions = &Retentions{store: c.Store, archiving: c.Archiving, clock: c.Clock, log: c.Log}
+	a.archive, a.archiving = newArchiveWatch(c), c.Archiving
 	return a
 }
 
@@ -134,7 +142,7 @@ type Part struct {
 // Parts of the service. Their contexts end after the last request; then status messages that are
 // still due go out.
 func (a *App) Parts() []Part {
-	return []Part{
+	parts := []Part{
 		{"status messages", a.reporter.run},
 		{"processed marks", a.hints.run},
 		{"waiting tenants", a.waiting.run},
@@ -143,7 +151,12 @@ func (a *App) Parts() []Part {
 		{"examination", a.examiner.run},
 		{"depths", a.depths.run},
 		{"alerts", a.alarm.run},
+		{"archive watch", a.archive.run},
 	}
+	if a.archiving != nil {
+		parts = append(parts, Part{"archive", a.archiving.Schedule})
+	}
+	return parts
 }
 
 // Examine holds what was stored against the rules now; the service does so by itself soon after.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tillroll/tillroll/services/journal/internal/journal"
@@ -89,3 +90,19 @@ const (
 
 // AlertTitle is what an alert of a quarantined event is called, "" if there is none.
 func AlertTitle(r journal.Reason) string { return titles[r] }
+
+// ExamineAll holds everything that is stored against the rules, as the examiner does after a while.
+func ExamineAll(ctx context.Context, a *App) error {
+	for range 3 {
+		if err := errors.Join(a.examiner.search(ctx), a.examiner.round(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SegmentsOf makes segments of few events.
+func SegmentsOf(a *Archiving, events int) { a.most = events }
+
+// LookAtArchive brings the metrics of the archive up to date.
+func LookAtArchive(ctx context.Context, a *App) { a.archive.look(ctx) }

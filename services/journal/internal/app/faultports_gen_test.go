@@ -66,6 +66,7 @@ func faultPorts(t *testing.T) []byte {
 	for _, name := range names {
 		writePort(&body, name, all[name], imports)
 	}
+	writePort(&body, "Archiver", reflect.TypeFor[app.Archiver](), imports) // of app.ArchivingConfig
 	fmt.Fprint(&body, "// inject puts the injector in front of every port.\nfunc inject(c *app.Config, f *injector) {\n")
 	for _, name := range names {
 		fmt.Fprintf(&body, "c.%[1]s = &faulted%[1]s{c.%[1]s, f}\n", name)

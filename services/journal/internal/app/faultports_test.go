@@ -523,6 +523,480 @@ func (x *faultedStore) Walk(p0 context.Context, p1 string, p2 app.Walker) (r0 er
 	return r0
 }
 
+type faultedArchiver struct {
+	app.Archiver
+	f *injector
+}
+
+func (x *faultedArchiver) Accept(p0 context.Context, p1 string, p2 string, p3 string, p4 string, p5 time.Time) (r0 bool, r1 error) {
+	if lost := x.f.at("Archiver.Accept", func() { r0, r1 = x.Archiver.Accept(p0, p1, p2, p3, p4, p5) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Accesses(p0 context.Context, p1 string, p2 app.AccessQuery) (r0 []*journal.Access, r1 int, r2 error) {
+	if lost := x.f.at("Archiver.Accesses", func() { r0, r1, r2 = x.Archiver.Accesses(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Access), *new(int), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Alerted(p0 context.Context, p1 string, p2 []string) (r0 error) {
+	if lost := x.f.at("Archiver.Alerted", func() { r0 = x.Archiver.Alerted(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Archivable(p0 context.Context, p1 string, p2 string, p3 journal.StoreDay, p4 int) (r0 []journal.StoreDay, r1 error) {
+	if lost := x.f.at("Archiver.Archivable", func() { r0, r1 = x.Archiver.Archivable(p0, p1, p2, p3, p4) }); lost != nil {
+		return *new([]journal.StoreDay), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) ArchiveLease(p0 context.Context, p1 string, p2 string, p3 time.Duration) (r0 bool, r1 error) {
+	if lost := x.f.at("Archiver.ArchiveLease", func() { r0, r1 = x.Archiver.ArchiveLease(p0, p1, p2, p3) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) ArchiveRuns(p0 context.Context, p1 string, p2 int) (r0 []*app.ArchiveRun, r1 error) {
+	if lost := x.f.at("Archiver.ArchiveRuns", func() { r0, r1 = x.Archiver.ArchiveRuns(p0, p1, p2) }); lost != nil {
+		return *new([]*app.ArchiveRun), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
+	if lost := x.f.at("Archiver.Behind", func() { r0, r1 = x.Archiver.Behind(p0, p1, p2, p3) }); lost != nil {
+		return *new([]*journal.Examined), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Bodies(p0 context.Context, p1 string, p2 []uint64, p3 func(uint64, *journal.Stored) error) (r0 error) {
+	if lost := x.f.at("Archiver.Bodies", func() { r0 = x.Archiver.Bodies(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Checkpoints(p0 context.Context, p1 string, p2 app.CheckpointQuery) (r0 []proof.Checkpoint, r1 error) {
+	if lost := x.f.at("Archiver.Checkpoints", func() { r0, r1 = x.Archiver.Checkpoints(p0, p1, p2) }); lost != nil {
+		return *new([]proof.Checkpoint), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Close() (r0 error) {
+	if lost := x.f.at("Archiver.Close", func() { r0 = x.Archiver.Close() }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Commit(p0 context.Context, p1 string, p2 []*journal.Record) (r0 []app.Outcome, r1 error) {
+	if lost := x.f.at("Archiver.Commit", func() { r0, r1 = x.Archiver.Commit(p0, p1, p2) }); lost != nil {
+		return *new([]app.Outcome), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Day(p0 context.Context, p1 string, p2 journal.StoreDay) (r0 *journal.Day, r1 error) {
+	if lost := x.f.at("Archiver.Day", func() { r0, r1 = x.Archiver.Day(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Day), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Depth(p0 context.Context) (r0 int, r1 error) {
+	if lost := x.f.at("Archiver.Depth", func() { r0, r1 = x.Archiver.Depth(p0) }); lost != nil {
+		return *new(int), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Describe(p0 context.Context) (r0 app.DatabaseState, r1 error) {
+	if lost := x.f.at("Archiver.Describe", func() { r0, r1 = x.Archiver.Describe(p0) }); lost != nil {
+		return *new(app.DatabaseState), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Direct(p0 context.Context, p1 string, p2 string) (r0 *journal.Direct, r1 error) {
+	if lost := x.f.at("Archiver.Direct", func() { r0, r1 = x.Archiver.Direct(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Direct), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Discrepancies(p0 context.Context, p1 string, p2 app.DiscrepancyQuery) (r0 []*journal.Discrepancy, r1 int, r2 error) {
+	if lost := x.f.at("Archiver.Discrepancies", func() { r0, r1, r2 = x.Archiver.Discrepancies(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Discrepancy), *new(int), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Discrepancy(p0 context.Context, p1 string, p2 string) (r0 *journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Archiver.Discrepancy", func() { r0, r1 = x.Archiver.Discrepancy(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Discrepancy), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Each(p0 context.Context, p1 string, p2 journal.Query, p3 func(*journal.Listed) bool) (r0 error) {
+	if lost := x.f.at("Archiver.Each", func() { r0 = x.Archiver.Each(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) EachLeaf(p0 context.Context, p1 string, p2 uint64, p3 uint64, p4 func(proof.Leaf, proof.Hash) error) (r0 error) {
+	if lost := x.f.at("Archiver.EachLeaf", func() { r0 = x.Archiver.EachLeaf(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Entry(p0 context.Context, p1 string, p2 string) (r0 *journal.Listed, r1 error) {
+	if lost := x.f.at("Archiver.Entry", func() { r0, r1 = x.Archiver.Entry(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Listed), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Erased(p0 context.Context, p1 string, p2 string, p3 time.Time) (r0 error) {
+	if lost := x.f.at("Archiver.Erased", func() { r0 = x.Archiver.Erased(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Events(p0 context.Context, p1 string, p2 journal.EventQuery) (r0 []*event.Business, r1 bool, r2 error) {
+	if lost := x.f.at("Archiver.Events", func() { r0, r1, r2 = x.Archiver.Events(p0, p1, p2) }); lost != nil {
+		return *new([]*event.Business), *new(bool), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Examination(p0 context.Context, p1 identity.Stream) (r0 app.Saved, r1 error) {
+	if lost := x.f.at("Archiver.Examination", func() { r0, r1 = x.Archiver.Examination(p0, p1) }); lost != nil {
+		return *new(app.Saved), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Extend(p0 context.Context, p1 string, p2 uint64, p3 []proof.Leaf, p4 []proof.Tile) (r0 error) {
+	if lost := x.f.at("Archiver.Extend", func() { r0 = x.Archiver.Extend(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Fates(p0 context.Context, p1 identity.Stream, p2 string) (r0 []event.FailedEvent, r1 []uint64, r2 error) {
+	if lost := x.f.at("Archiver.Fates", func() { r0, r1, r2 = x.Archiver.Fates(p0, p1, p2) }); lost != nil {
+		return *new([]event.FailedEvent), *new([]uint64), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Hold(p0 context.Context, p1 string, p2 string, p3 app.Hold) (r0 error) {
+	if lost := x.f.at("Archiver.Hold", func() { r0 = x.Archiver.Hold(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Item(p0 context.Context, p1 string) (r0 *journal.Quarantined, r1 error) {
+	if lost := x.f.at("Archiver.Item", func() { r0, r1 = x.Archiver.Item(p0, p1) }); lost != nil {
+		return *new(*journal.Quarantined), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Items(p0 context.Context, p1 app.QuarantineQuery) (r0 []*journal.Quarantined, r1 int, r2 error) {
+	if lost := x.f.at("Archiver.Items", func() { r0, r1, r2 = x.Archiver.Items(p0, p1) }); lost != nil {
+		return *new([]*journal.Quarantined), *new(int), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Known(p0 context.Context, p1 string, p2 []string) (r0 map[string]proof.Hash, r1 error) {
+	if lost := x.f.at("Archiver.Known", func() { r0, r1 = x.Archiver.Known(p0, p1, p2) }); lost != nil {
+		return *new(map[string]proof.Hash), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) LeafOf(p0 context.Context, p1 string, p2 string) (r0 proof.Leaf, r1 error) {
+	if lost := x.f.at("Archiver.LeafOf", func() { r0, r1 = x.Archiver.LeafOf(p0, p1, p2) }); lost != nil {
+		return *new(proof.Leaf), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Lease(p0 context.Context, p1 string, p2 string, p3 time.Duration) (r0 bool, r1 error) {
+	if lost := x.f.at("Archiver.Lease", func() { r0, r1 = x.Archiver.Lease(p0, p1, p2, p3) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) LogSize(p0 context.Context, p1 string) (r0 uint64, r1 error) {
+	if lost := x.f.at("Archiver.LogSize", func() { r0, r1 = x.Archiver.LogSize(p0, p1) }); lost != nil {
+		return *new(uint64), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Logged(p0 context.Context, p1 string, p2 uint64, p3 uint64, p4 func(uint64, *journal.Stored) error) (r0 error) {
+	if lost := x.f.at("Archiver.Logged", func() { r0 = x.Archiver.Logged(p0, p1, p2, p3, p4) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) NoteRun(p0 context.Context, p1 string, p2 *app.ArchiveRun) (r0 error) {
+	if lost := x.f.at("Archiver.NoteRun", func() { r0 = x.Archiver.NoteRun(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) OpenDiscrepancies(p0 context.Context, p1 string) (r0 map[journal.Kind]int, r1 error) {
+	if lost := x.f.at("Archiver.OpenDiscrepancies", func() { r0, r1 = x.Archiver.OpenDiscrepancies(p0, p1) }); lost != nil {
+		return *new(map[journal.Kind]int), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Order(p0 context.Context, p1 string, p2 string) (r0 []*event.Business, r1 []journal.Listed, r2 error) {
+	if lost := x.f.at("Archiver.Order", func() { r0, r1, r2 = x.Archiver.Order(p0, p1, p2) }); lost != nil {
+		return *new([]*event.Business), *new([]journal.Listed), lost
+	}
+	return r0, r1, r2
+}
+
+func (x *faultedArchiver) Owing(p0 context.Context, p1 journal.Debt, p2 int) (r0 []*journal.Quarantined, r1 error) {
+	if lost := x.f.at("Archiver.Owing", func() { r0, r1 = x.Archiver.Owing(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Quarantined), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Paid(p0 context.Context, p1 journal.Debt, p2 []string) (r0 error) {
+	if lost := x.f.at("Archiver.Paid", func() { r0 = x.Archiver.Paid(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Ping(p0 context.Context) (r0 error) {
+	if lost := x.f.at("Archiver.Ping", func() { r0 = x.Archiver.Ping(p0) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Progress(p0 context.Context, p1 identity.Stream, p2 string) (r0 journal.Progress, r1 error) {
+	if lost := x.f.at("Archiver.Progress", func() { r0, r1 = x.Archiver.Progress(p0, p1, p2) }); lost != nil {
+		return *new(journal.Progress), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Provision(p0 context.Context, p1 string) (r0 bool, r1 error) {
+	if lost := x.f.at("Archiver.Provision", func() { r0, r1 = x.Archiver.Provision(p0, p1) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Purge(p0 context.Context, p1 string, p2 string, p3 app.Purge) (r0 error) {
+	if lost := x.f.at("Archiver.Purge", func() { r0 = x.Archiver.Purge(p0, p1, p2, p3) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Put(p0 context.Context, p1 []*journal.Quarantined) (r0 error) {
+	if lost := x.f.at("Archiver.Put", func() { r0 = x.Archiver.Put(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) PutCheckpoint(p0 context.Context, p1 proof.Checkpoint) (r0 error) {
+	if lost := x.f.at("Archiver.PutCheckpoint", func() { r0 = x.Archiver.PutCheckpoint(p0, p1) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Receipts(p0 context.Context, p1 identity.Terminal, p2 string, p3 []int64) (r0 []journal.ReceiptUse, r1 error) {
+	if lost := x.f.at("Archiver.Receipts", func() { r0, r1 = x.Archiver.Receipts(p0, p1, p2, p3) }); lost != nil {
+		return *new([]journal.ReceiptUse), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) RecordAccess(p0 context.Context, p1 string, p2 *journal.Access) (r0 error) {
+	if lost := x.f.at("Archiver.RecordAccess", func() { r0 = x.Archiver.RecordAccess(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Register(p0 context.Context, p1 string, p2 *app.Segment) (r0 error) {
+	if lost := x.f.at("Archiver.Register", func() { r0 = x.Archiver.Register(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Remove(p0 context.Context, p1 string, p2 string) (r0 int, r1 error) {
+	if lost := x.f.at("Archiver.Remove", func() { r0, r1 = x.Archiver.Remove(p0, p1, p2) }); lost != nil {
+		return *new(int), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Resolve(p0 context.Context, p1 string, p2 app.Resolution) (r0 bool, r1 error) {
+	if lost := x.f.at("Archiver.Resolve", func() { r0, r1 = x.Archiver.Resolve(p0, p1, p2) }); lost != nil {
+		return *new(bool), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Retentions(p0 context.Context, p1 string, p2 int) (r0 []journal.Retention, r1 error) {
+	if lost := x.f.at("Archiver.Retentions", func() { r0, r1 = x.Archiver.Retentions(p0, p1, p2) }); lost != nil {
+		return *new([]journal.Retention), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Row(p0 context.Context, p1 string, p2 int, p3 uint64, p4 uint64) (r0 []proof.Hash, r1 error) {
+	if lost := x.f.at("Archiver.Row", func() { r0, r1 = x.Archiver.Row(p0, p1, p2, p3, p4) }); lost != nil {
+		return *new([]proof.Hash), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Search(p0 context.Context, p1 string, p2 journal.Query) (r0 journal.Page, r1 error) {
+	if lost := x.f.at("Archiver.Search", func() { r0, r1 = x.Archiver.Search(p0, p1, p2) }); lost != nil {
+		return *new(journal.Page), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) SegmentAt(p0 context.Context, p1 string, p2 string, p3 uint64) (r0 *app.Segment, r1 error) {
+	if lost := x.f.at("Archiver.SegmentAt", func() { r0, r1 = x.Archiver.SegmentAt(p0, p1, p2, p3) }); lost != nil {
+		return *new(*app.Segment), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Segments(p0 context.Context, p1 string, p2 app.SegmentQuery) (r0 []*app.Segment, r1 error) {
+	if lost := x.f.at("Archiver.Segments", func() { r0, r1 = x.Archiver.Segments(p0, p1, p2) }); lost != nil {
+		return *new([]*app.Segment), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Session(p0 context.Context, p1 string, p2 journal.SessionKey) (r0 *journal.Session, r1 error) {
+	if lost := x.f.at("Archiver.Session", func() { r0, r1 = x.Archiver.Session(p0, p1, p2) }); lost != nil {
+		return *new(*journal.Session), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) SetRetention(p0 context.Context, p1 string, p2 journal.Retention) (r0 error) {
+	if lost := x.f.at("Archiver.SetRetention", func() { r0 = x.Archiver.SetRetention(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
+func (x *faultedArchiver) Settle(p0 context.Context, p1 *app.Settlement) (r0 []*journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Archiver.Settle", func() { r0, r1 = x.Archiver.Settle(p0, p1) }); lost != nil {
+		return *new([]*journal.Discrepancy), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Stores(p0 context.Context, p1 string) (r0 []*event.Snapshot, r1 error) {
+	if lost := x.f.at("Archiver.Stores", func() { r0, r1 = x.Archiver.Stores(p0, p1) }); lost != nil {
+		return *new([]*event.Snapshot), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Streams(p0 context.Context, p1 string) (r0 []journal.StreamState, r1 error) {
+	if lost := x.f.at("Archiver.Streams", func() { r0, r1 = x.Archiver.Streams(p0, p1) }); lost != nil {
+		return *new([]journal.StreamState), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Tenants(p0 context.Context) (r0 []string, r1 error) {
+	if lost := x.f.at("Archiver.Tenants", func() { r0, r1 = x.Archiver.Tenants(p0) }); lost != nil {
+		return *new([]string), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Terminal(p0 context.Context, p1 string) (r0 *event.Snapshot, r1 error) {
+	if lost := x.f.at("Archiver.Terminal", func() { r0, r1 = x.Archiver.Terminal(p0, p1) }); lost != nil {
+		return *new(*event.Snapshot), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Unalerted(p0 context.Context, p1 string, p2 int) (r0 []*journal.Discrepancy, r1 error) {
+	if lost := x.f.at("Archiver.Unalerted", func() { r0, r1 = x.Archiver.Unalerted(p0, p1, p2) }); lost != nil {
+		return *new([]*journal.Discrepancy), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Unexamined(p0 context.Context, p1 string, p2 time.Time) (r0 []identity.Stream, r1 error) {
+	if lost := x.f.at("Archiver.Unexamined", func() { r0, r1 = x.Archiver.Unexamined(p0, p1, p2) }); lost != nil {
+		return *new([]identity.Stream), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Unlogged(p0 context.Context, p1 string, p2 int) (r0 []proof.Leaf, r1 error) {
+	if lost := x.f.at("Archiver.Unlogged", func() { r0, r1 = x.Archiver.Unlogged(p0, p1, p2) }); lost != nil {
+		return *new([]proof.Leaf), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Waiting(p0 context.Context, p1 string, p2 string, p3 int) (r0 []*journal.Quarantined, r1 error) {
+	if lost := x.f.at("Archiver.Waiting", func() { r0, r1 = x.Archiver.Waiting(p0, p1, p2, p3) }); lost != nil {
+		return *new([]*journal.Quarantined), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) WaitingFor(p0 context.Context) (r0 []string, r1 error) {
+	if lost := x.f.at("Archiver.WaitingFor", func() { r0, r1 = x.Archiver.WaitingFor(p0) }); lost != nil {
+		return *new([]string), lost
+	}
+	return r0, r1
+}
+
+func (x *faultedArchiver) Walk(p0 context.Context, p1 string, p2 app.Walker) (r0 error) {
+	if lost := x.f.at("Archiver.Walk", func() { r0 = x.Archiver.Walk(p0, p1, p2) }); lost != nil {
+		return lost
+	}
+	return r0
+}
+
 // inject puts the injector in front of every port.
 func inject(c *app.Config, f *injector) {
 	c.Alerts = &faultedAlerts{c.Alerts, f}

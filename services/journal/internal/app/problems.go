@@ -42,6 +42,16 @@ var (
 		Title: "There is no such checkpoint", Hint: "List the checkpoints for the sizes that there are. One that you kept and that is missing there is a reason to verify the journal."}
 	LogRewritten = &problem.Kind{Code: 410017, Status: http.StatusInternalServerError, Name: "journal-log-rewritten",
 		Title: "The journal does not continue what was signed before", Hint: "Somebody changed the journal, or set it back: keep your exports and checkpoints, verify it, and have the operator restore it."}
+	RetentionInvalid = &problem.Kind{Code: 410018, Status: http.StatusUnprocessableEntity, Name: "journal-retention-invalid",
+		Title: "The retention policy breaks a rule", Hint: "Mend the fields named in errors."}
+	SegmentNotFound = &problem.Kind{Code: 410019, Status: http.StatusNotFound, Name: "archive-segment-not-found",
+		Title: "The archive has no such segment", Hint: "List the archive for the segments that there are."}
+	HoldRefused = &problem.Kind{Code: 410020, Status: http.StatusConflict, Name: "archive-hold-refused",
+		Title: "The segment cannot be held until then", Hint: "Show the segment: it is kept that long anyway, or its retention has ended and it is gone. What is kept can only be kept longer."}
+	ArchiverBusy = &problem.Kind{Code: 410021, Status: http.StatusConflict, Name: "archive-run-under-way",
+		Title: "The journal is being archived already", Hint: "Wait for that run to end; list the runs to see what it did."}
+	ArchiverElsewhere = &problem.Kind{Code: 410022, Status: http.StatusConflict, Name: "archive-elsewhere",
+		Title: "This journal does not archive by itself", Hint: "Another program does, with a credential of its own: run journal-archiver --tenant CODE, or make a job of the CronJob journal-archiver."}
 	TerminalUnknown = &problem.Kind{Code: 410101, Status: http.StatusNotFound, Name: "journal-terminal-not-found",
 		Title: "The journal knows no such terminal", Hint: "Check store and number; a new terminal is known here shortly after the terminal service made it."}
 	StoreUnknown = &problem.Kind{Code: 410102, Status: http.StatusNotFound, Name: "journal-store-not-found",
@@ -62,6 +72,8 @@ var (
 		Title: "Alerts do not reach anybody", Hint: "Look at the output binding that TILLROLL_ALERT_BINDING names and at its webhook; until then alerts are in the journal's log."}
 	AccessNotRecorded = &problem.Kind{Code: 411006, Status: http.StatusServiceUnavailable, Name: "journal-access-not-recorded",
 		Title: "The read could not be put on record, so it is refused", Hint: "Try again after Retry-After seconds; if it stays, the operator looks after the journal's database."}
+	ArchiveAway = &problem.Kind{Code: 411007, Status: http.StatusServiceUnavailable, Name: "journal-archive-unavailable",
+		Title: "The archive does not answer", Hint: "Look at where segments are kept (TILLROLL_ARCHIVE): is there room, is it mounted? Nothing leaves the live journal until it is written, read back and registered."}
 	DatabaseAway = &problem.Kind{Code: 411001, Status: http.StatusServiceUnavailable, Name: "journal-database-unavailable",
 		Title: "The journal's database does not answer", Hint: "Try again after Retry-After seconds, with the same Idempotency-Key if the request changes something."}
 )
@@ -72,6 +84,7 @@ var Catalogue = []*problem.Kind{
 	EntryNotStored, DirectInvalid, DirectDateInvalid, TerminalUnknown, StoreUnknown, DirectNumbersInvalid, DirectTypeInvalid, DatabaseAway, SidecarAway, StateStoreAway, BrokerAway, AlertsAway, AccessNotRecorded,
 	QuarantineNotFound, QuarantineClosed, ReplayRefused, SessionNotFound, DiscrepancyNotFound, DiscrepancyResolved,
 	CheckpointNotFound, LogRewritten,
+	RetentionInvalid, SegmentNotFound, HoldRefused, ArchiverBusy, ArchiverElsewhere, ArchiveAway,
 }
 
 // asProblem turns a failure of the store into what a caller is told; notFound is what ErrNotFound
