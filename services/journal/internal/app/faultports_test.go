@@ -570,6 +570,13 @@ func (x *faultedArchiver) ArchiveRuns(p0 context.Context, p1 string, p2 int) (r0
 	return r0, r1
 }
 
+func (x *faultedArchiver) Backfill(p0 context.Context, p1 string) (r0 app.Backlog, r1 error) {
+	if lost := x.f.at("Archiver.Backfill", func() { r0, r1 = x.Archiver.Backfill(p0, p1) }); lost != nil {
+		return *new(app.Backlog), lost
+	}
+	return r0, r1
+}
+
 func (x *faultedArchiver) Behind(p0 context.Context, p1 identity.Stream, p2 uint64, p3 int) (r0 []*journal.Examined, r1 error) {
 	if lost := x.f.at("Archiver.Behind", func() { r0, r1 = x.Archiver.Behind(p0, p1, p2, p3) }); lost != nil {
 		return *new([]*journal.Examined), lost

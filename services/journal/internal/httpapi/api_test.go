@@ -365,6 +365,8 @@ func TestEveryProblemOfTheCatalogueIsProduced(t *testing.T) {
 	meet(h.get(admin, "/tenants/acme/consistency?from=77"))
 	h.store.signed = []proof.Checkpoint{{Tenant: "acme", Size: 1, Root: proof.Hash{1}}}
 	meet(h.get(admin, "/tenants/acme/checkpoints/latest"))
+	h.store.signed = nil
+	h.meetArchive(admin, meet)
 	h.shop()
 	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"transactionType": 999})))
 	meet(h.make(admin, direct+"transactions", "key", with(map[string]any{"receiptNo": 0})))

@@ -251,6 +251,36 @@ var Operations = map[string]openapi.Operation{
 		Params: append([]openapi.Param{{Name: "headers", Doc: "The language of headings.", Schema: choice(sheet.English, []string{sheet.English, sheet.Japanese})}}, selecting...),
 		Media:  "text/csv", Answer: "", Problems: inTenant(app.BadSearch, app.CheckpointNotFound, app.LogRewritten),
 	},
+	"GET /api/v1/tenants/:tenant/retention": {
+		Tag: "archive", Summary: "How long the journal is kept where",
+		Details: "`liveDays` after its business date a day moves to the archive (0: never), `keepDays` after it the archive may give it up (0: never). What is in the archive keeps the time with which it was archived, whatever the policy says later.",
+		Answer:  RetentionResponse{}, Problems: inTenant(),
+	},
+	"PUT /api/v1/tenants/:tenant/retention": {
+		Tag: "archive", Summary: "Set how long the journal is kept where", Details: "`at` is the time of day (UTC) from which the archiver runs, 03:00 when it is left out. Every policy stays on record.",
+		Body: RetentionRequest{}, Answer: RetentionResponse{}, Problems: inTenant(app.RetentionInvalid),
+	},
+	"GET /api/v1/tenants/:tenant/archive/segments": {
+		Tag: "archive", Summary: "List the segments of the archive", Details: "By business date, store and part. `after` is the name of the segment behind which the list goes on.",
+		Params: []openapi.Param{
+			{Name: "storeCode"}, {Name: "businessDateFrom", Schema: date}, {Name: "businessDateTo", Schema: date},
+			{Name: "newest", Doc: "`true`: the newest first."}, {Name: "ended", Doc: "`true`: only those that the next run of the archiver gives up, because their retention has ended; without the other filters."},
+			{Name: "after", Doc: "The `nextAfter` of the page before."}, pages[1],
+		},
+		Answer: SegmentListResponse{}, Problems: inTenant(app.BadSearch, app.SegmentNotFound),
+	},
+	"POST /api/v1/tenants/:tenant/archive/holds": {
+		Tag: "archive", Summary: "Keep a segment for longer, with a reason", Details: "Until a day (YYYYMMDD), or for ever when `until` is left out. What is held is never held for less.",
+		Body: HoldRequest{}, Answer: SegmentResponse{}, Problems: inTenant(app.SegmentNotFound, app.HoldRefused, app.RetentionInvalid),
+	},
+	"GET /api/v1/tenants/:tenant/archive/runs": {
+		Tag: "archive", Summary: "What the archiver did, the newest first", Params: []openapi.Param{{Name: "limit", Schema: openapi.Schema{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": 20}}},
+		Answer: ListResponse[ArchiveRunResponse]{}, Problems: inTenant(app.BadSearch),
+	},
+	"POST /api/v1/tenants/:tenant/archive/runs": {
+		Tag: "archive", Summary: "Archive now, whatever the time of day", Details: "Days that must stay are named in `held`, with the reason. Where the journal is in MongoDB another program archives.",
+		Answer: ArchiveRunResponse{}, Problems: inTenant(app.ArchiverElsewhere, app.ArchiverBusy, app.ArchiveAway),
+	},
 	"GET /api/v1/checkpoint-key": {Tag: "proof", Summary: "The key that verifies checkpoints", Answer: CheckpointKeyResponse{}},
 
 	"GET /api/v1/tenants/:tenant/quarantine":                listingRefused,

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 
+	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/outbox"
@@ -49,6 +51,7 @@ type house struct {
 	publisher *silent
 	sidecar   error
 	store     *store
+	segments  *segments
 	users     jose.JSONWebKey
 	tills     jose.JSONWebKey
 	unknown   jose.JSONWebKey
@@ -158,7 +161,23 @@ type deaf struct{}
 
 func (deaf) Send(context.Context, *app.Alert) error { return errors.New("no_service") }
 
-func newHouse(t testing.TB) *house {
+// segments is an archive that can be away.
+type segments struct {
+	archive.Memory
+	put func() error // instead of it, unless nil
+}
+
+func (s *segments) Put(ctx context.Context, name string, r io.Reader) error {
+	if s.put != nil {
+		return s.put()
+	}
+	return s.Memory.Put(ctx, name, r)
+}
+
+func newHouse(t testing.TB) *house { return newHouseThat(t, true) }
+
+// newHouseThat archives by itself, or leaves it to another program.
+func newHouseThat(t testing.TB, archives bool) *house {
 	t.Helper()
 	clock := clockwork.NewFakeClockAt(time.Now())
 	db, err := sqlitestore.Open(t.Context(), t.TempDir(), clock)
@@ -178,16 +197,26 @@ func newHouse(t testing.TB) *house {
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	h.engine = web.New("journal", zap.NewNop(), registry)
+	archiver := sqlitestore.NewArchiver(db)
+	h.segments = &segments{}
+	archiving, err := app.NewArchiving(app.ArchivingConfig{
+		Archiver: archiver, Blobs: h.segments, PublicKey: public, Clock: clock, NewID: outbox.NewID, Log: zap.NewNop(), Metrics: registry,
+	})
+	require.NoError(t, err)
+	if !archives {
+		archiving = nil
+	}
 	service := app.New(app.Config{
 		Store: h.store, Hints: h.hints, Publisher: h.publisher, Clock: clock, Alerts: deaf{}, Sidecar: func(context.Context) error { return h.sidecar }, NewID: outbox.NewID,
 		Log: zap.NewNop(), Metrics: registry, Tracer: noop.NewTracerProvider().Tracer(""),
-		Signer: signer, PublicKey: public,
+		Signer: signer, PublicKey: public, Blobs: h.segments, Archiving: archiving,
 	})
 	h.service = service
 	h.api = &httpapi.API{App: service, Gate: auth.NewGate(verifier, service.Terminals.CheckKey), AppToken: appToken, Log: zap.NewNop()}
 	h.api.Mount(h.engine)
 	t.Cleanup(func() {
 		require.NoError(t, service.Drain())
+		require.NoError(t, archiver.Close())
 		require.NoError(t, db.Close())
 	})
 	for _, tenant := range []string{"acme", "bolt"} {
