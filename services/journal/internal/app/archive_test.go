@@ -348,7 +348,7 @@ func TestNothingLeavesWithoutASignedCheckpoint(t *testing.T) {
 }
 
 // A late event of a day that was archived makes another part; a repeat of one that was archived is one.
-func TestALateEventOfAnArchivedDay(t *testing.T) {
+func TestALateEventOfAnArchivedDayMakesAPart(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, a *attic) {
 		a.policy(60, 0)
 		a.sell()
