@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -125,3 +126,26 @@ func Bytes(content []byte) Blob { return inMemory{bytes.NewReader(content)} }
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
+
+// OpenFile opens a file anywhere as a blob.
+func OpenFile(path string) (Blob, error) {
+	f, err := os.Open(path) //nolint:gosec // the caller's own choice
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return onDisk{f, info.Size()}, nil
+}
+
+type onDisk struct {
+	*os.File
+	size int64
+}
+
+func (f onDisk) Size() int64 { return f.size }

@@ -65,6 +65,9 @@ func (s *shelf) volume(ctx context.Context, row *Segment) (*volume, error) {
 	if v.Segment, err = archive.Open(ctx, blob); err == nil {
 		v.signed, err = proof.ReadUnverified(v.Manifest().Checkpoint)
 	}
+	if err == nil && (v.Manifest().Name() != row.Name() || v.Manifest().Bytes != row.Bytes || v.Len() != row.Events) {
+		err = fmt.Errorf("%w: it is another one", archive.ErrDamaged)
+	}
 	if err != nil {
 		return nil, errors.Join(s.classify(ctx, row, err), blob.Close())
 	}

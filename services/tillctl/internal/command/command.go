@@ -73,6 +73,8 @@ type line struct {
 	Export     exportVerb     `cmd:"" group:"For auditors:" help:"Take a tenant's journal away: with its proofs, as a spreadsheet, or printed."`
 	Compare    compareVerb    `cmd:"" group:"For auditors:" help:"Hold a journal that runs against an export."`
 
+	Archive archiveVerb `cmd:"" group:"For auditors:" help:"Read and check the segments of the archive."`
+
 	Reconcile reconcileVerb `cmd:"" group:"For auditors:" help:"Hold the logs of tills against what they said when they were closed."`
 
 	Discrepancies discrepanciesVerb `cmd:"" group:"For auditors:" help:"Show what is wrong with what is stored, and accept what stays so."`

@@ -35,6 +35,9 @@ func (v verifyVerb) offline(ctx context.Context, w World) error {
 		return err
 	}
 	defer file.Close()
+	if isSegment(file) {
+		return v.offlineSegment(ctx, w, keys, notes, receipts)
+	}
 	lines := newLines(file)
 	header, err := lines.next()
 	if err != nil && !errors.Is(err, io.EOF) {

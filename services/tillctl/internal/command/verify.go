@@ -18,7 +18,7 @@ type verifyVerb struct {
 	output
 	trust
 	Tenant  code   `suggest:"@tenants" profile:"" env:"TILLROLL_TENANT" placeholder:"CODE" help:"The tenant; an export names its own."`
-	Offline string `placeholder:"FILE" help:"Check this export, and ask no service."`
+	Offline string `placeholder:"FILE" help:"Check this export, or this segment of the archive, and ask no service."`
 }
 
 func (verifyVerb) Help() string {
