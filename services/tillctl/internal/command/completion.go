@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/tillroll/tillroll/pkg/auth"
 	"github.com/tillroll/tillroll/services/tillctl/internal/client"
 	"github.com/tillroll/tillroll/services/tillctl/internal/completion"
@@ -41,7 +43,7 @@ type completeVerb struct {
 }
 
 // Run the verb. It never says that something is wrong: somebody is typing.
-func (v completeVerb) Run(ctx context.Context, w World) error {
+func (v completeVerb) Run(ctx context.Context, w World, parsed *kong.Context) error {
 	words, before := v.Words, 0
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
@@ -50,7 +52,7 @@ func (v completeVerb) Run(ctx context.Context, w World) error {
 		words, before = completion.Join(words)
 	}
 	asker := asker{ctx, w}
-	found, files := completion.Complete(newParser(&line{}, w, nil).Model.Node, words, asker.ask)
+	found, files := completion.Complete(parsed.Model.Node, words, asker.ask)
 	return completion.Print(w.Out, found, files, before)
 }
 
