@@ -38,7 +38,10 @@ func CountDepths(ctx context.Context, a *App) { a.depths.count(ctx) }
 func RunAlarm(ctx context.Context, a *App) error { return a.alarm.run(ctx) }
 
 // RaiseOwed raises the alerts that are owed, of all tenants.
-func RaiseOwed(ctx context.Context, a *App) error { return a.alarm.sweep(ctx, true) }
+func RaiseOwed(ctx context.Context, a *App) error {
+	_, err := a.alarm.sweep(ctx, true)
+	return err
+}
 
 // Recall has publishers told to whom word is owed.
 func Recall(ctx context.Context, a *App) error { return a.reporter.recall(ctx) }

@@ -24,6 +24,8 @@ const (
 	owedEvery = alertWindow
 	// owedPause is the least time between two looks: while a flood lasts, its alerts are held back anyway.
 	owedPause = 200 * time.Millisecond
+	// owedRetry is the pause after a look that failed.
+	owedRetry = 15 * time.Second
 	// owedPage is how many alerts of a tenant, and of the quarantine, may be on their way.
 	owedPage = 1000
 	// paidWait is how long it may take to note that alerts are out.
@@ -53,16 +55,16 @@ func (a *alarm) watch(ctx context.Context) {
 	for {
 		now := a.clock.Now()
 		all := now.Sub(whole) >= owedEvery
-		err := a.sweep(ctx, all)
-		if err != nil && ctx.Err() == nil {
-			a.log.Warn("alerts that are owed could not be looked for; trying again", zap.Error(err))
-		}
-		if all && err == nil {
+		listed, err := a.sweep(ctx, all)
+		if listed {
 			whole = now
 		}
 		wait := owedPause
 		if err != nil {
-			wait = alertRetry
+			wait = owedRetry
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("alerts that are owed could not all be looked for; trying again", zap.Duration("retry_in", wait), zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -82,8 +84,8 @@ func (a *alarm) watch(ctx context.Context) {
 }
 
 // sweep raises what is owed and not on its way: by the quarantine, and by the tenants that changed, or
-// all.
-func (a *alarm) sweep(ctx context.Context, all bool) error {
+// all; it tells whether those could be listed. A tenant that fails is tried again with those that change.
+func (a *alarm) sweep(ctx context.Context, all bool) (listed bool, failures error) {
 	items, failures := a.store.Owing(ctx, journal.OwesAlert, owedPage)
 	for _, q := range items {
 		a.raiseOwed(owed{item: q.ID}, refused(q))
@@ -94,7 +96,7 @@ func (a *alarm) sweep(ctx context.Context, all bool) error {
 	a.mu.Unlock()
 	if all {
 		tenants, err := a.store.Tenants(ctx)
-		failures = errors.Join(failures, err)
+		listed, failures = err == nil, errors.Join(failures, err)
 		for _, tenant := range tenants {
 			todo[tenant] = true
 		}
@@ -109,7 +111,7 @@ func (a *alarm) sweep(ctx context.Context, all bool) error {
 			a.raiseOwed(owed{tenant: tenant, discrepancy: d.ID}, wrong(d))
 		}
 	}
-	return failures
+	return listed, failures
 }
 
 // raiseOwed raises an alert unless it is on its way.
