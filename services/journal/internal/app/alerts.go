@@ -118,15 +118,14 @@ func (a *alarm) raise(alert Alert) {
 	a.log.Error("alert", zap.String("kind", string(alert.Kind)), zap.String("title", alert.Title), zap.String("tenant_id", alert.Tenant),
 		zap.String("stream", alert.Stream), zap.String("event_id", alert.EventID), zap.String("reason", alert.Reason),
 		zap.String("detail", alert.Detail), zap.String("path", alert.Path), zap.String("alert_trace_id", alert.TraceID))
-	switch {
-	case a.alerter == nil:
+	if a.alerter == nil {
 		a.paid(alert.pays)
-	default:
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.admit(&alert) {
-			a.enqueue(&alert)
-		}
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.admit(&alert) {
+		a.enqueue(&alert)
 	}
 }
 

@@ -23,12 +23,11 @@ func alertOwed(ctx context.Context, tx *sql.Tx, q *journal.Quarantined) (bool, e
 	return q.AlertOwed(before), err
 }
 
-// owe incurs a debt of the items that fulfil a condition.
-func owe(ctx context.Context, tx *sql.Tx, debt journal.Debt, where string, args ...any) error {
-	_, err := tx.ExecContext(context.WithoutCancel(ctx), `INSERT OR IGNORE INTO quarantine_debts (debt, no) SELECT ?, no FROM quarantine WHERE `+where,
-		append([]any{debt}, args...)...)
-	return err
-}
+// Statements that incur a debt of an item: of the one that is kept for an event, of the one with an id.
+const (
+	oweOfEvent = `INSERT OR IGNORE INTO quarantine_debts (debt, no) SELECT ?, no FROM quarantine WHERE ` + sameItem
+	oweOfItem  = `INSERT OR IGNORE INTO quarantine_debts (debt, no) SELECT ?, no FROM quarantine WHERE id = ?`
+)
 
 // exchange replaces whatever an item owes, which was open, by what it owes as it is closed.
 func exchange(ctx context.Context, tx *sql.Tx, id string, owes journal.Debt) error {
@@ -36,7 +35,8 @@ func exchange(ctx context.Context, tx *sql.Tx, id string, owes journal.Debt) err
 	if err != nil || owes == "" {
 		return err
 	}
-	return owe(ctx, tx, owes, `id = ?`, id)
+	_, err = tx.ExecContext(context.WithoutCancel(ctx), oweOfItem, owes, id)
+	return err
 }
 
 // Owing implements app.Quarantine.

@@ -41,7 +41,7 @@ func (s *Store) Put(ctx context.Context, items []*journal.Quarantined) error {
 				q.Stream.StoreCode, q.Stream.TerminalNo, q.Producer, q.Sequence, q.Reason, q.Detail,
 				notNil(q.CloudEvent), q.TraceParent, q.Generation, micros(q.FirstSeen), micros(q.LastSeen))
 			if err == nil && owed {
-				err = owe(ctx, tx, journal.OwesAlert, sameItem, q.TenantID, q.EventID, q.ContentHash[:])
+				_, err = tx.ExecContext(context.WithoutCancel(ctx), oweOfEvent, journal.OwesAlert, q.TenantID, q.EventID, q.ContentHash[:])
 			}
 			if err != nil {
 				return err
