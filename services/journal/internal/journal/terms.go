@@ -127,15 +127,22 @@ func eachPair(folded string, fn func(pair string)) {
 }
 
 // SparseTermsOf is TermsOf for an index that has pairs as well, with as few terms as tell nearly the same:
-// pairs in place of their words, and of characters that stand side by side every other two.
-func SparseTermsOf(keywords []string) (terms []string, decided bool) {
+// pairs in place of their words, and of characters that stand side by side every other two. brief is one
+// of them for each keyword.
+func SparseTermsOf(keywords []string) (terms, brief []string, decided bool) {
 	decided = true
+	first := true // of its keyword
 	add := func(t string) {
 		if !slices.Contains(terms, t) {
 			terms = append(terms, t)
+			if first {
+				brief = append(brief, t)
+			}
+			first = false
 		}
 	}
 	for _, k := range keywords {
+		first = true
 		paired := map[string]bool{}
 		eachPair(k, func(pair string) {
 			add(pair)
@@ -161,7 +168,7 @@ func SparseTermsOf(keywords []string) (terms []string, decided bool) {
 		})
 		decided = decided && whole
 	}
-	return terms, decided
+	return terms, brief, decided
 }
 
 // TermsOf gives the terms that every text has which holds the keywords. decided says that every text

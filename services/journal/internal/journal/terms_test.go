@@ -103,7 +103,7 @@ func TestSparseTermsOfKeywords(t *testing.T) {
 		`"a 円 b"`:           "a 円 b",
 		"%":                 "",
 	} {
-		terms, _ := journal.SparseTermsOf(journal.Keywords(phrase))
+		terms, _, _ := journal.SparseTermsOf(journal.Keywords(phrase))
 		assert.Equal(t, strings.Fields(want), append([]string{}, terms...), phrase)
 	}
 }
@@ -140,7 +140,10 @@ func TestTermsMissNothing(t *testing.T) {
 		for _, term := range terms {
 			all = all && has[term]
 		}
-		sparse, same := journal.SparseTermsOf(keywords)
+		sparse, brief, same := journal.SparseTermsOf(keywords)
+		require.Subset(t, sparse, brief)
+		require.LessOrEqual(t, len(brief), len(keywords))
+		require.Equal(t, len(sparse) > 0, len(brief) > 0)
 		require.Equal(t, decided, same, "%q", phrase)
 		require.LessOrEqual(t, len(sparse), len(terms))
 		for _, pair := range journal.Pairs(text) {

@@ -18,6 +18,7 @@ import (
 // expression is a search as the keyword index is asked.
 type expression struct {
 	text    string // as FTS5 wants it; "": the index is no help
+	brief   string // the same with one term for each keyword: it gives more, and is found sooner that it gives little
 	decided bool   // every text that it gives holds the keywords
 	narrow  bool   // it serves all filters but those of days and instants
 	whole   bool   // it serves all filters
@@ -28,15 +29,12 @@ const namedTerms = 40
 
 // matching writes keywords, and those filters of which the index knows, as FTS5 wants them.
 func matching(q *journal.Query) expression {
-	terms, decided := journal.SparseTermsOf(q.Keywords)
+	terms, brief, decided := journal.SparseTermsOf(q.Keywords)
 	if len(terms) == 0 {
 		return expression{}
 	}
 	rest := q.Filters()
 	var parts []string
-	for _, t := range terms {
-		parts = append(parts, quoted(t))
-	}
 	if rest.StoreCode != "" {
 		parts, rest.StoreCode = append(parts, quoted(storeTerm(rest.StoreCode))), ""
 	}
@@ -46,7 +44,14 @@ func matching(q *journal.Query) expression {
 	if n := len(rest.Types); n > 0 && n <= namedTerms {
 		parts, rest.Types = append(parts, anyOf(rest.Types, typeTerm)), nil
 	}
-	x := expression{text: strings.Join(parts, " AND "), decided: decided, whole: rest.Unfiltered()}
+	written := func(terms []string) string {
+		var all []string
+		for _, t := range terms {
+			all = append(all, quoted(t))
+		}
+		return strings.Join(append(all, parts...), " AND ")
+	}
+	x := expression{text: written(terms), brief: written(brief), decided: decided, whole: rest.Unfiltered()}
 	rest.BusinessDate, rest.Generated = journal.Span[string]{}, journal.Span[time.Time]{}
 	x.narrow = rest.Unfiltered()
 	return x
@@ -118,13 +123,15 @@ func (k *seek) gatherKeyword() (ids []int64, ok bool, err error) {
 			return ids, true, err
 		}
 		if k.terms.text != "" {
-			proposed, err := column[int64](k.ctx, k.tx, fmt.Sprintf(words+` LIMIT %d`, most+1), k.terms.text)
-			if err != nil {
-				return nil, false, err
-			}
-			if len(proposed) <= most {
-				ids, err := k.hitsAmong(proposed)
-				return ids, true, err
+			for _, expression := range slices.Compact([]string{k.terms.brief, k.terms.text}) {
+				proposed, err := column[int64](k.ctx, k.tx, fmt.Sprintf(words+` LIMIT %d`, most+1), expression)
+				if err != nil {
+					return nil, false, err
+				}
+				if len(proposed) <= most {
+					ids, err := k.hitsAmong(proposed)
+					return ids, true, err
+				}
 			}
 		}
 		if k.byInstant {
@@ -465,7 +472,7 @@ func (w *walking) before(instant int64) []candidate {
 
 // What is read for a total. Counting up to ExactTotal by reading would take longer than a search may.
 const (
-	textsCounted = 1000 // texts, when the index does not decide
+	textsCounted = 500  // texts, when the index does not decide
 	rowsCounted  = 3000 // entries, when it decides but knows nothing of some filter
 )
 

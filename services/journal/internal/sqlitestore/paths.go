@@ -11,7 +11,7 @@ import (
 var paths = []journal.Path{
 	{Index: "journal_receipt_scope", Columns: []journal.Column{journal.ColReceipt, journal.ColTerminal, journal.ColStore, journal.ColDate}},
 	{Index: "journal_transaction", Columns: []journal.Column{journal.ColTransaction}},
-	{Index: "journal_store_day", Columns: []journal.Column{journal.ColStore, journal.ColDate, journal.ColInstant}}, // what else is filtered by is in it, too
+	{Index: "journal_store_sheet", Columns: []journal.Column{journal.ColStore, journal.ColDate, journal.ColInstant}}, // what else is filtered by is in it, too
 	{Index: "journal_terminal_date", Columns: []journal.Column{journal.ColStore, journal.ColTerminal, journal.ColDate, journal.ColInstant}},
 	{Index: "journal_terminal_type", Columns: []journal.Column{journal.ColStore, journal.ColTerminal, journal.ColType, journal.ColInstant}},
 	{Index: "journal_terminal_instant", Columns: []journal.Column{journal.ColStore, journal.ColTerminal, journal.ColInstant}},

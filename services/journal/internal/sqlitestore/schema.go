@@ -238,8 +238,10 @@ CREATE INDEX IF NOT EXISTS journal_date ON journal (business_date, generated_at)
 CREATE INDEX IF NOT EXISTS journal_type ON journal (transaction_type, generated_at);
 CREATE INDEX IF NOT EXISTS journal_transaction ON journal (transaction_number) WHERE transaction_number IS NOT NULL;
 CREATE INDEX IF NOT EXISTS journal_store_instant ON journal (store_code, generated_at);
-DROP INDEX IF EXISTS journal_store_date; -- which the next one replaces: what else is filtered by is looked at in it
-CREATE INDEX IF NOT EXISTS journal_store_day ON journal (store_code, business_date, generated_at, transaction_type, terminal_no, staff_id, amount_whole, amount_micros);
+DROP INDEX IF EXISTS journal_store_date; -- which the next but one replaces: what else is filtered by, and all orders, are looked at in it
+DROP INDEX IF EXISTS journal_store_day;
+CREATE INDEX IF NOT EXISTS journal_store_sheet ON journal (store_code, business_date, generated_at, transaction_type, terminal_no, staff_id, amount_whole, amount_micros,
+	receipt_no, transaction_number, transaction_no, open_counter, business_counter);
 CREATE INDEX IF NOT EXISTS journal_store_type ON journal (store_code, transaction_type, generated_at);
 CREATE INDEX IF NOT EXISTS journal_terminal_date ON journal (store_code, terminal_no, business_date, generated_at);
 CREATE INDEX IF NOT EXISTS journal_terminal_instant ON journal (store_code, terminal_no, generated_at);
