@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -272,10 +273,11 @@ func TestAKilledExportEndsAsIfItHadNotBeen(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short: exports were not killed")
 	}
-	a := shopArchive(t, 1500)
+	a := shopArchive(t, 600)
 	a.checkpoint()
 	var pages atomic.Int64
 	var kill atomic.Pointer[func()]
+	var one sync.Mutex
 	mux := http.NewServeMux()
 	for pattern, answer := range a.shop(func() {
 		pages.Add(1)
@@ -288,7 +290,11 @@ func TestAKilledExportEndsAsIfItHadNotBeen(t *testing.T) {
 			text := answer.(string)
 			handler = func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(text)) }
 		}
-		mux.HandleFunc(pattern, handler)
+		mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
+			one.Lock() // what was asked by a killed one may still be answered
+			defer one.Unlock()
+			handler(rw, r)
+		})
 	}
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -304,22 +310,22 @@ func TestAKilledExportEndsAsIfItHadNotBeen(t *testing.T) {
 			pages.Store(0)
 			require.NoError(t, begin(whole).Run())
 			all := pages.Load()
-			require.Greater(t, all, int64(100))
+			require.Greater(t, all, int64(50))
 			killed, wentOn := 0, 0
-			for round := range 6 {
+			for round := range 4 {
 				cmd := begin(part)
 				var said bytes.Buffer
 				cmd.Stderr = &said
 				stop := func() { _ = cmd.Process.Signal(syscall.SIGKILL) }
-				left := int64(20 + 13*round)
+				left := int64(12 + 10*round)
 				hook := func() {
 					if left--; left == 0 {
 						stop()
 					}
 				}
-				kill.Store(&hook)
 				require.NoError(t, cmd.Start())
-				if round == 5 && form == "pdf" { // while it prints
+				kill.Store(&hook)
+				if round == 3 && form == "pdf" { // while it prints
 					kill.Store(nil)
 					for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 						if found, _ := filepath.Glob(part + "/*.pdf"); len(found) >= 3 {
@@ -338,7 +344,7 @@ func TestAKilledExportEndsAsIfItHadNotBeen(t *testing.T) {
 				}
 			}
 			assert.Positive(t, wentOn, "it always began anew")
-			assert.GreaterOrEqual(t, killed, 3, "it was not killed often enough to tell")
+			assert.GreaterOrEqual(t, killed, 2, "it was not killed often enough to tell")
 			require.NoError(t, begin(part).Run())
 			want, got := tree(t, filepath.Dir(whole)), tree(t, filepath.Dir(part))
 			for name := range want {
