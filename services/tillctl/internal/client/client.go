@@ -196,7 +196,7 @@ func path(segments ...string) string {
 type Unknown struct{ Name string }
 
 func (u *Unknown) Error() string {
-	return fmt.Sprintf("nobody has said where the %s service is", u.Name)
+	return fmt.Sprintf("nobody has said where the %s service is\n  → say it with --%[1]s-url, or give it to the profile", u.Name)
 }
 
 // Unreachable is a service that did not answer.
