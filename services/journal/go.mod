@@ -14,7 +14,7 @@ require (
 replace github.com/tillroll/tillroll/pkg => ../../pkg
 
 require (
-	github.com/caarlos0/env/v11 v11.3.1 // indirect
+	github.com/caarlos0/env/v11 v11.3.1
 	github.com/dapr/go-sdk v1.15.0
 	github.com/gin-gonic/gin v1.10.1
 	github.com/go-jose/go-jose/v4 v4.1.4
@@ -31,7 +31,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.44.0
 	go.uber.org/zap v1.27.0
 	golang.org/x/text v0.40.0
-	google.golang.org/grpc v1.82.1 // indirect
+	google.golang.org/grpc v1.82.1
 	modernc.org/libc v1.61.9 // indirect
 	modernc.org/sqlite v1.34.5
 )

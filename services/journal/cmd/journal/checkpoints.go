@@ -31,17 +31,17 @@ func checkpointBinding(s *service.Service, name string) app.CheckpointSink {
 	if name == "" {
 		return nil
 	}
-	return archive{s.Dapr, name}
+	return checkpointSink{s.Dapr, name}
 }
 
-// archive implements app.CheckpointSink.
-type archive struct {
+// checkpointSink implements app.CheckpointSink.
+type checkpointSink struct {
 	dapr dapr.Client
 	name string
 }
 
 // Send implements app.CheckpointSink. The metadata give a file, an object or a mail its name.
-func (a archive) Send(ctx context.Context, c proof.Checkpoint) error {
+func (a checkpointSink) Send(ctx context.Context, c proof.Checkpoint) error {
 	name := c.Tenant + "-" + strconv.FormatUint(c.Size, 10) + ".checkpoint"
 	return binding.Conceal(a.dapr.InvokeOutputBinding(ctx, &dapr.InvokeBindingRequest{
 		Name: a.name, Operation: "create", Data: []byte(c.Note),

@@ -33,6 +33,7 @@ type config struct {
 	Namespace string        `env:"TILLROLL_MONGODB_NAMESPACE"`
 	NoText    []string      `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
 	Binding   string        `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
+	Archive   string        `env:"TILLROLL_ARCHIVE"`            // where segments are kept: see archive.go
 	Alerts    string        `env:"TILLROLL_ALERT_BINDING"`      // another; empty: alerts are in the log only
 	Batch     int           `env:"TILLROLL_COMMIT_BATCH" envDefault:"256"`
 	Linger    time.Duration `env:"TILLROLL_COMMIT_LINGER" envDefault:"0s"`
@@ -101,11 +102,20 @@ func main() {
 		if err != nil {
 			return err
 		}
+		blobs, err := cfg.blobs(s, store)
+		if err != nil {
+			return err
+		}
+		archiver, err := archiving(s, store, blobs, publicKey, clock)
+		if err != nil {
+			return err
+		}
 		journal := app.New(app.Config{
 			Store: store, Hints: daprstate.New(s.Dapr, cfg.Processed),
 			Publisher: cloudevent.NewPublisher(s.Dapr, cfg.PubSub, s.Name),
 			Clock:     clock, NewID: outbox.NewID, Log: s.Log, Metrics: s.Metrics, Tracer: otel.Tracer("journal"),
 			Signer: signer, PublicKey: publicKey, Checkpoints: checkpointBinding(s, cfg.Binding), Alerts: cfg.alerter(s), Batch: cfg.Batch, Linger: cfg.Linger, Limits: cfg.Search.limits(), Sidecar: s.SidecarAnswers,
+			Blobs: blobs, Archiving: archiver,
 		})
 		s.OnStop(journal.Drain)
 		for _, part := range journal.Parts() {
