@@ -229,6 +229,8 @@ var healthy = situation{
 	`tillroll_journal_checkpoints_sent_total{result="failed"} 0+1`,
 	`tillroll_journal_discrepancies_open{kind="sequence-gap"} 0+0`,
 	`tillroll_journal_alerts_failing{app="journal"} 0+0`,
+	`tillroll_journal_archive_late_seconds{app="journal"} 80000+0`,
+	`tillroll_journal_archive_held_days{app="journal"} 0+0`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.05"} 0+60`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.5"} 0+61`,
 	`tillroll_journal_search_seconds_bucket{kind="keyword",le="+Inf"} 0+61`,
@@ -263,6 +265,8 @@ func TestEveryAlertFiresWhenItShould(t *testing.T) {
 		"checkpoints stay":         {situation{`tillroll_journal_checkpoints_sent_total{result="sent"} 5+0`}, []string{"TillrollCheckpointsStay"}},
 		"the chat refuses alerts":  {situation{`tillroll_journal_alerts_failing{app="journal"} 1+0`}, []string{"TillrollAlertsFail"}},
 		"a gap":                    {situation{`tillroll_journal_discrepancies_open{kind="sequence-gap"} 2+0`}, []string{"TillrollDiscrepancies"}},
+		"the archiver is away":     {situation{`tillroll_journal_archive_late_seconds{app="journal"} 180000+0`}, []string{"TillrollArchiveLate"}},
+		"a day is held":            {situation{`tillroll_journal_archive_held_days{app="journal"} 1+0`}, []string{"TillrollArchiveHeld"}},
 		"searches are slow":        {situation{`tillroll_journal_search_seconds_bucket{kind="keyword",le="0.05"} 0+10`}, []string{"TillrollSearchSlow"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,19 +14,23 @@ type archiveMetrics struct {
 }
 
 func newArchiveMetrics(reg prometheus.Registerer) *archiveMetrics {
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tillroll", Subsystem: "journal_archive", Name: name, Help: help})
-		reg.MustRegister(c)
-		return c
+	const namespace, subsystem = "tillroll", "journal_archive"
+	m := &archiveMetrics{
+		segments: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "segments_total", Help: "Segments that this process registered."}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "events_total", Help: "Events in segments that this process registered."}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "bytes_total", Help: "Bytes of segments that this process registered."}),
+		removed: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "removed_total", Help: "Events that this process removed from the live journal."}),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "purged_total", Help: "Segments that this process gave up because their retention had ended."}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "failures_total", Help: "Runs that failed, days that cannot be archived, and segments that are not what was registered."}),
 	}
-	return &archiveMetrics{
-		segments: counter("segments_total", "Segments that this process registered."),
-		events:   counter("events_total", "Events in segments that this process registered."),
-		bytes:    counter("bytes_total", "Bytes of segments that this process registered."),
-		removed:  counter("removed_total", "Events that this process removed from the live journal."),
-		purged:   counter("purged_total", "Segments that this process gave up because their retention had ended."),
-		failures: counter("failures_total", "Runs that failed, days that cannot be archived, and segments that are not what was registered."),
-	}
+	reg.MustRegister(m.segments, m.events, m.bytes, m.removed, m.purged, m.failures)
+	return m
 }
 
 // archiveWatch tells how late the archive is, whichever process fills it: it looks at what that has put on
@@ -42,16 +46,16 @@ type archiveWatch struct {
 const archiveWatchEvery = time.Minute
 
 func newArchiveWatch(c Config) *archiveWatch {
-	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tillroll", Subsystem: "journal_archive", Name: name, Help: help})
-		c.Metrics.MustRegister(g)
-		return g
-	}
-	return &archiveWatch{
+	const namespace, subsystem = "tillroll", "journal_archive"
+	w := &archiveWatch{
 		store: c.Store, clock: c.Clock,
-		late: gauge("late_seconds", "How long ago the archiver last finished, for the tenant that has waited longest of those that archive; 0 when none does."),
-		held: gauge("held_days", "Days of stores that are past their time and stay in the live journal, by the last run of each tenant."),
+		late: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "late_seconds", Help: "How long ago the archiver last finished, for the tenant that has waited longest of those that archive; 0 when none does."}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem,
+			Name: "held_days", Help: "Days of stores that are past their time and stay in the live journal, by the last run of each tenant."}),
 	}
+	c.Metrics.MustRegister(w.late, w.held)
+	return w
 }
 
 func (w *archiveWatch) run(ctx context.Context) error {
