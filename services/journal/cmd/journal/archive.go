@@ -23,7 +23,7 @@ import (
 const (
 	archiveInMongoDB = "mongodb"
 	archiveBinding   = "binding:"
-	archiveFolder    = "archive" // in the data folder
+	archiveFolder    = "journal/archive" // in the data folder; backed up and restored with the journal
 )
 
 // blobs opens the place where segments are kept.
@@ -38,7 +38,7 @@ func (c *config) blobs(s *service.Service, store app.Store) (archive.Blobs, erro
 	case strings.HasPrefix(where, archiveBinding):
 		return objectstore.New(s.Dapr, strings.TrimPrefix(where, archiveBinding), objectstore.Options{}), nil
 	case where == "":
-		where = filepath.Join(c.Data, archiveFolder)
+		where = filepath.Join(c.Data, filepath.FromSlash(archiveFolder))
 	}
 	folder, err := filestore.Open(where, time.Now)
 	if err != nil {

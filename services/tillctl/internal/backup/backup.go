@@ -174,7 +174,8 @@ func isBeside(name string) bool {
 			return true
 		}
 	}
-	return name == "lock"
+	// Segments of the archive get their names when they are whole.
+	return name == "lock" || strings.HasPrefix(name, ".tmp-")
 }
 
 func isKey(path string) bool {

@@ -26,7 +26,7 @@ func dataFolder(t *testing.T) string {
 	data := filepath.Join(t.TempDir(), "data")
 	for path, content := range map[string]string{
 		"keys/issuer.jwk": "key", "secrets/cart.json": "{}", "secrets/cart.json.new": "half", "broker/stream": "x", "logs/cart.log": "x",
-		"run.json": "{}", "lock": "", "journal/lock": "", "journal/archive/2025.seg": "old sales",
+		"run.json": "{}", "lock": "", "journal/lock": "", "journal/archive/2025.seg": "old sales", "journal/archive/.tmp-2026": "half",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(data, path)), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(data, path), []byte(content), 0o600))

@@ -25,11 +25,18 @@ type archiveVerb struct {
 	List   archiveListVerb   `cmd:"" help:"List the segments in files and folders."`
 	Show   archiveShowVerb   `cmd:"" help:"Show what a segment holds, or one entry of it."`
 	Verify archiveVerifyVerb `cmd:"" help:"Prove that segments are what the journal had."`
+
+	Policy archivePolicyVerb `cmd:"" help:"Show and set how long a tenant's journal is kept where."`
+	Run    archiveRunVerb    `cmd:"" name:"run" help:"Archive now."`
+	Purge  archivePurgeVerb  `cmd:"" help:"Show, and give up, what is past its retention."`
+	Hold   archiveHoldVerb   `cmd:"" help:"Keep a segment for longer."`
 }
 
 func (archiveVerb) Help() string {
 	return `A segment is a file that holds the events of one store and one business date, with their proofs. It needs no journal to be
-read: these commands ask no service, and without them ` + "`zstd -dc FILE`" + ` prints it as lines of JSON.`
+read: list, show and verify ask no service, and without them ` + "`zstd -dc FILE`" + ` prints it as lines of JSON.
+
+policy, run, purge and hold ask the journal, as an administrator.`
 }
 
 // archiveListVerb lists segments.
