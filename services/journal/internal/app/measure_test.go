@@ -141,7 +141,7 @@ var byKeywords = []kind{
 		q := in(r, journal.Query{})
 		q.Keyword = japaneseWords[r.IntN(len(japaneseWords))]
 		return q
-	}, ""},
+	}, "a word that is in no entry of the store: the index is read from end to end"},
 	{"keyword in a store's day", func(r *rand.Rand, day func() string) app.SearchRequest {
 		q := in(r, onDays(day(), 0))
 		q.Keyword = japaneseWords[r.IntN(len(japaneseWords))]
@@ -164,7 +164,7 @@ var byKeywords = []kind{
 		q := word(r, japaneseWords)
 		q.Query.Types = journal.OfCategory(journal.Returns)
 		return q
-	}, ""},
+	}, "the small journal has so few that they are gathered, in the large one they are walked to"},
 	{"pattern in a store's day", func(r *rand.Rand, day func() string) app.SearchRequest {
 		q := in(r, onDays(day(), 0))
 		q.Keyword, q.Regex = `¥[3-9]\d{3}$`, true
