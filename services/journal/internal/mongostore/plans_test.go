@@ -207,7 +207,7 @@ func TestEveryOtherReadWalksAnIndex(t *testing.T) {
 	till := tilltest.New("acme", "s1", 7)
 	_, err := s.Commit(t.Context(), "acme", tilltest.Records(t, storetest.Everything()...))
 	require.NoError(t, err)
-	stream := till.Sale("1").Envelope.Stream()
+	stream := till.Sale("1").Stream()
 	terminal := identity.Terminal{TenantID: "acme", StoreCode: "s1", TerminalNo: 1}
 	from := tilltest.Start
 	ctx := t.Context()
