@@ -180,7 +180,7 @@ const topicDirect = "direct"
 
 // misfiled says why an event cannot stand under its topic, as far as that can be told from what it says.
 func (m *Member) misfiled() string {
-	fits := false
+	var fits bool
 	switch m.Topic {
 	case event.TopicTranLog:
 		fits = m.Entry && slices.Contains([]int{101, -101, 102, 201, 202}, m.TransactionType)

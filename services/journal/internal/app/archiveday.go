@@ -81,7 +81,8 @@ func (r *archiveRun) mayMove(ctx context.Context, day *journal.Day) (signed proo
 	if len(newest) == 0 || newest[0].Size <= day.Links[len(day.Links)-1].Index {
 		return signed, "no signed checkpoint covers it yet", nil
 	}
-	if signed, err = r.keys.Open(newest[0].Note); err != nil || signed.Tenant != r.tenant || signed.Size != newest[0].Size {
+	signed, err = r.keys.Open(newest[0].Note)
+	if forged := err != nil; forged || signed.Tenant != r.tenant || signed.Size != newest[0].Size {
 		return signed, fmt.Sprintf("the newest checkpoint, of %d events, is not signed with the journal's key", newest[0].Size), nil
 	}
 	return signed, "", nil

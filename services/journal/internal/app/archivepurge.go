@@ -58,7 +58,7 @@ func (r *archiveRun) purge(ctx context.Context) error {
 }
 
 // Ended lists the segments that a run would give up now.
-func (a *Retentions) Ended(ctx context.Context, tenant string) ([]*Segment, error) {
-	ended, err := a.store.Segments(ctx, tenant, SegmentQuery{Ended: a.clock.Now().UTC().Format(journal.DateForm)})
+func (s *Retentions) Ended(ctx context.Context, tenant string) ([]*Segment, error) {
+	ended, err := s.store.Segments(ctx, tenant, SegmentQuery{Ended: s.clock.Now().UTC().Format(journal.DateForm)})
 	return ended, asProblem(err, TenantUnknown)
 }

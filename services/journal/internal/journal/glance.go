@@ -138,7 +138,7 @@ func (r *glanceRoom) ofTransaction(m *canonical.Object) bool {
 func ofSales(s *event.Sales, form []byte) bool {
 	m := canonical.Members(form)
 	for m.Next() {
-		ok := false
+		var ok bool
 		switch string(m.Name) {
 		case "total_amount_with_tax":
 			ok = amount(&s.TotalAmountWithTax, &m)

@@ -132,13 +132,13 @@ func (s *Store) Segments(ctx context.Context, tenant string, q app.SegmentQuery)
 	if err != nil {
 		return nil, err
 	}
-	names = names[:0]
+	var wanted []string
 	for i := range found {
-		if fates.fulfil(&q, &found[i]) && (q.Limit == 0 || len(names) < q.Limit) {
-			names = append(names, found[i].Name)
+		if fates.fulfil(&q, &found[i]) && (q.Limit == 0 || len(wanted) < q.Limit) {
+			wanted = append(wanted, found[i].Name)
 		}
 	}
-	return readSegments(ctx, db, fates, names)
+	return readSegments(ctx, db, fates, wanted)
 }
 
 func segmentFilter(ctx context.Context, db *mongo.Database, q *app.SegmentQuery) (where, order bson.D, err error) {

@@ -384,7 +384,7 @@ func (a *Archiver) removePart(ctx context.Context, tenant string, p journal.Part
 			if err := a.step("delete from " + table); err != nil {
 				return err
 			}
-			res, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE id IN (`+marks(len(ids))+`)`, ids...)
+			res, err := tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE id IN (%s)`, table, marks(len(ids))), ids...)
 			if err != nil {
 				return fmt.Errorf("delete from %s: %w", table, err)
 			}

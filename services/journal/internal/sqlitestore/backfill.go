@@ -151,6 +151,6 @@ func (s *Store) indexMore(ctx context.Context, tx *sql.Tx, t *wordsTodo) error {
 		_, err = tx.ExecContext(ctx, `UPDATE journal_words_todo SET done = ?`, t.done)
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM journal_words_todo; `+fmt.Sprintf(`UPDATE journal_words_rules SET rules = %d`, wordRules))
+	_, err = tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM journal_words_todo; UPDATE journal_words_rules SET rules = %d`, wordRules))
 	return err
 }

@@ -148,10 +148,11 @@ func (j *liveLines) differs(ctx context.Context, l *proof.Line) (string, error) 
 	if raw == nil {
 		return "the journal does not have it any more", nil
 	}
-	now, unreadable := proof.ParseLine(raw)
+	now, err := proof.ParseLine(raw)
+	if err != nil {
+		return "what the journal gives cannot be read: " + err.Error(), nil //nolint:nilerr // it is the finding
+	}
 	switch {
-	case unreadable != nil:
-		return "what the journal gives cannot be read: " + unreadable.Error(), nil
 	case now.Index != l.Index:
 		return fmt.Sprintf("the journal gives event %d instead", now.Index), nil
 	case now.Hash != l.Hash:
