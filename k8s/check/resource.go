@@ -93,8 +93,15 @@ func mapping(data any, keys ...string) map[string]any {
 
 // A workload is a resource that makes pods.
 func workloads(all []Resource) []Resource {
-	return ofKind(all, "Deployment", "StatefulSet", "DaemonSet", "Job")
+	found := ofKind(all, "Deployment", "StatefulSet", "DaemonSet", "Job")
+	for _, c := range ofKind(all, "CronJob") {
+		found = append(found, Resource{"apiVersion": c["apiVersion"], "kind": c["kind"], "metadata": c["metadata"], "spec": mapping(c, "spec", "jobTemplate", "spec")})
+	}
+	return found
 }
+
+// ends tells whether a workload's pods end by themselves: nobody asks them whether they are well.
+func ends(w Resource) bool { return w.Kind() == "Job" || w.Kind() == "CronJob" }
 
 func pod(workload Resource) map[string]any { return mapping(workload, "spec", "template", "spec") }
 

@@ -91,8 +91,11 @@ func containersAreLocked(all []Resource) (wrong []string) {
 func containersAreBounded(all []Resource) (wrong []string) {
 	for _, w := range workloads(all) {
 		for _, c := range containers(w) {
-			for _, path := range []string{"resources.requests.cpu", "resources.requests.memory", "resources.limits.memory",
-				"startupProbe", "livenessProbe", "readinessProbe"} {
+			paths := []string{"resources.requests.cpu", "resources.requests.memory", "resources.limits.memory"}
+			if !ends(w) {
+				paths = append(paths, "startupProbe", "livenessProbe", "readinessProbe")
+			}
+			for _, path := range paths {
 				if at(c, strings.Split(path, ".")...) == nil {
 					wrong = append(wrong, fmt.Sprintf("%s/%s has no %s", w, text(c, "name"), path))
 				}
