@@ -81,9 +81,8 @@ func (r *archiveRun) mayMove(ctx context.Context, day *journal.Day) (signed proo
 	if len(newest) == 0 || newest[0].Size <= day.Links[len(day.Links)-1].Index {
 		return signed, "no signed checkpoint covers it yet", nil
 	}
-	signed, err = r.keys.Open(newest[0].Note)
-	if forged := err != nil; forged || signed.Tenant != r.tenant || signed.Size != newest[0].Size {
-		return signed, fmt.Sprintf("the newest checkpoint, of %d events, is not signed with the journal's key", newest[0].Size), nil
+	if signed, err = r.keys.Open(newest[0].Note); err != nil || signed.Tenant != r.tenant || signed.Size != newest[0].Size {
+		return signed, fmt.Sprintf("the newest checkpoint, of %d events, is not signed with the journal's key", newest[0].Size), nil //nolint:nilerr // it is why the day is held
 	}
 	return signed, "", nil
 }
