@@ -139,8 +139,9 @@ func (b *batch) known(records []*journal.Record) (map[string]journal.Hash, error
 	return contentHashes(b.ctx, b.tx, ids)
 }
 
-// maxParameters of one statement; SQLite takes 32766.
-const maxParameters = 30_000
+// maxParameters of one statement. Compiling it and its triggers is shared by all its rows, so few are dear;
+// but the driver looks through all parameters for each of them, so many are dearer.
+const maxParameters = 400
 
 func contentHashes(ctx context.Context, q querier, ids []string) (map[string]journal.Hash, error) {
 	known := make(map[string]journal.Hash, len(ids))
