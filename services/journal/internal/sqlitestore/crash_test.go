@@ -31,6 +31,8 @@ import (
 const (
 	victimDir  = "JOURNAL_VICTIM_DIR"
 	victimStep = "JOURNAL_VICTIM_STEP" // kill at this step; 0: go on for ever
+	// victimArchives is a victim that archives what is there.
+	victimArchives = "JOURNAL_VICTIM_ARCHIVES"
 )
 
 func TestMain(m *testing.M) {
@@ -47,6 +49,7 @@ func victim(dir string, killAt int) {
 	if killAt == 0 {
 		sellForEver(s)
 	}
+	archives := os.Getenv(victimArchives) != ""
 	steps := 0
 	s.step = func(string) error {
 		if steps++; steps == killAt {
@@ -54,6 +57,11 @@ func victim(dir string, killAt int) {
 			select {}
 		}
 		return nil
+	}
+	if archives {
+		must(archiveOnce(noTest{}.Context(), s))
+		fmt.Println("steps", steps)
+		os.Exit(0)
 	}
 	_, err = s.Provision(noTest{}.Context(), "acme")
 	must(err)
