@@ -81,10 +81,17 @@ func (r *archiveRun) mayMove(ctx context.Context, day *journal.Day) (signed proo
 	if len(newest) == 0 || newest[0].Size <= day.Links[len(day.Links)-1].Index {
 		return signed, "no signed checkpoint covers it yet", nil
 	}
-	if signed, err = r.keys.Open(newest[0].Note); err != nil || signed.Tenant != r.tenant || signed.Size != newest[0].Size {
+	signed, ours := r.ours(&newest[0])
+	if !ours {
 		return signed, fmt.Sprintf("the newest checkpoint, of %d events, is not signed with the journal's key", newest[0].Size), nil //nolint:nilerr // it is why the day is held
 	}
 	return signed, "", nil
+}
+
+// ours is what the journal has signed of a checkpoint, if it has.
+func (r *archiveRun) ours(c *proof.Checkpoint) (signed proof.Checkpoint, ok bool) {
+	signed, err := r.keys.Open(c.Note)
+	return signed, err == nil && signed.Tenant == r.tenant && signed.Size == c.Size
 }
 
 const discrepanciesAtOnce = 500
