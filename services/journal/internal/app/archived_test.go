@@ -14,12 +14,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/tillroll/tillroll/pkg/archive"
 	"github.com/tillroll/tillroll/pkg/event"
 	"github.com/tillroll/tillroll/pkg/money"
+	"github.com/tillroll/tillroll/pkg/outbox"
 	"github.com/tillroll/tillroll/pkg/problem"
 	"github.com/tillroll/tillroll/pkg/proof"
 	"github.com/tillroll/tillroll/pkg/sequence"
@@ -500,6 +503,34 @@ func TestAnArchiveThatIsAway(t *testing.T) {
 	_, err = b.app.Proof.Verify(t.Context(), "acme")
 	require.ErrorAs(t, err, &p)
 	assert.Equal(t, 503, p.Kind.Status)
+}
+
+// Who knows of segments and cannot read or check them does not say that all is well.
+func TestSegmentsThatCannotBeVerifiedAreNotPassedOver(t *testing.T) {
+	b := newArchiveBench(t)
+	days, _ := past(b, 1)
+	verify := func(change func(*app.Config)) error {
+		c := app.Config{Store: b.store, Clock: b.clock, NewID: outbox.NewID, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(), PublicKey: b.publicKey, Blobs: b.blobs}
+		change(&c)
+		_, err := app.New(c).Proof.Verify(t.Context(), "acme")
+		return err
+	}
+	lacks := map[string]func(*app.Config){
+		"where segments are kept": func(c *app.Config) { c.Blobs = nil },
+		"no public key":           func(c *app.Config) { c.PublicKey = "" },
+	}
+	for _, change := range lacks {
+		require.NoError(t, verify(change), "there is no segment yet")
+	}
+	b.archiveDay(b.archiver(), days[0], 1)
+	require.NoError(t, verify(func(*app.Config) {}))
+	for what, change := range lacks {
+		var p *problem.Error
+		require.ErrorAs(t, verify(change), &p, what)
+		assert.Equal(t, app.ArchiveAway, p.Kind)
+		assert.Contains(t, p.Detail, "1 segments of this tenant")
+		assert.Contains(t, p.Detail, what)
+	}
 }
 
 type away struct{ archive.Blobs }

@@ -28,17 +28,22 @@ type BadSegment struct {
 
 // verifyArchive reads every segment of a tenant and holds it against its manifest in the catalogue, and
 // against what the catalogue says of which links it has. The hashes in the segments are those of the
-// chains: both prove that they belong to the same log.
+// chains: both prove that they belong to the same log. It fails with ArchiveAway when there are segments
+// and nothing to read or check them with: a verification that left them out would be taken for a whole one.
 func (p *Proof) verifyArchive(ctx context.Context, tenant string) (ArchiveReport, error) {
 	var report ArchiveReport
-	if p.blobs == nil || p.publicKey == "" {
-		return report, nil
-	}
-	keys, err := proof.ParseKeys(p.publicKey)
-	if err != nil {
+	rows, err := p.store.Segments(ctx, tenant, SegmentQuery{})
+	if err != nil || len(rows) == 0 {
 		return report, err
 	}
-	rows, err := p.store.Segments(ctx, tenant, SegmentQuery{})
+	switch {
+	case p.blobs == nil:
+		return report, ArchiveAway.New("the catalogue has %d segments of this tenant, and this journal was not told where segments are kept: they cannot be verified", len(rows))
+	case p.publicKey == "":
+		return report, ArchiveAway.New("the catalogue has %d segments of this tenant, and this journal has no public key to verify them with", len(rows)).
+			WithHint("Give the journal its checkpoint key; or check the segments with tillctl archive verify --key FILE.")
+	}
+	keys, err := proof.ParseKeys(p.publicKey)
 	if err != nil {
 		return report, err
 	}
