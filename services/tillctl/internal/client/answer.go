@@ -35,6 +35,9 @@ type List[T any] struct {
 	TotalIsLowerBound bool `json:"totalIsLowerBound,omitempty"`
 	// NextCursor asks for the next page of a search; "" on the last one.
 	NextCursor string `json:"nextCursor,omitempty"`
+	// ArchivedUntil is the newest business date that a search asked for and that stands in the archive,
+	// which it did not look into; "" when there is none.
+	ArchivedUntil string `json:"archivedUntil,omitempty"`
 }
 
 // Values are the items without what else was answered.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,17 +91,28 @@ func (v reconcileVerb) sessions(ctx context.Context, journals client.Journals) (
 	if v.Terminal != 0 {
 		filters.Set("terminalNo", strconv.Itoa(v.Terminal))
 	}
-	openings, err := journals.Search(ctx, v.tenant(), client.SearchQuery{
-		Store: string(v.Store), Filters: filters, Sort: "terminalNo:asc,openCounter:asc",
-	})
+	query := client.SearchQuery{Store: string(v.Store), Filters: filters, Sort: "terminalNo:asc,openCounter:asc"}
+	openings, err := journals.Search(ctx, v.tenant(), query)
 	if err != nil {
 		return nil, err
 	}
-	sessions := make([]client.Session, len(openings.Items))
-	for i, e := range openings.Values() {
+	entries := openings.Values()
+	if openings.ArchivedUntil != "" { // some of the day, or all of it, has left the live journal
+		filters.Set("archived", "true")
+		archived, err := journals.Search(ctx, v.tenant(), query)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, archived.Values()...)
+	}
+	sessions := make([]client.Session, len(entries))
+	for i, e := range entries {
 		sessions[i] = client.Session{Store: e.StoreCode, TerminalNo: e.TerminalNo, BusinessDate: e.BusinessDate, OpenCounter: e.OpenCounter}
 	}
-	return sessions, nil
+	slices.SortFunc(sessions, func(a, b client.Session) int {
+		return cmp.Or(cmp.Compare(a.TerminalNo, b.TerminalNo), cmp.Compare(a.OpenCounter, b.OpenCounter))
+	})
+	return slices.Compact(sessions), nil // what is being moved is in both places for a moment
 }
 
 // reconcile gives the reconciliation of every session.
