@@ -31,14 +31,17 @@ var inward = map[string]struct {
 	"internal/mongostore": {[]string{"internal/app", "internal/journal"}, func(p string) bool {
 		return !strings.Contains(p, "gin-gonic") && !strings.Contains(p, "dapr") && !strings.Contains(p, "sql")
 	}},
-	"internal/httpapi":   {[]string{"internal/app", "internal/journal"}, func(p string) bool { return !strings.Contains(p, "sql") && !strings.Contains(p, "dapr") }},
-	"internal/binding":   {nil, func(string) bool { return false }},
-	"internal/alerts":    {[]string{"internal/app", "internal/binding"}, func(p string) bool { return !strings.Contains(p, "gin-gonic") && !strings.Contains(p, "sql") }},
-	"internal/tilltest":  {[]string{"internal/journal"}, func(string) bool { return true }},
-	"internal/mongotest": {nil, func(string) bool { return true }},
-	"internal/storetest": {[]string{"internal/app", "internal/journal", "internal/tilltest"}, func(string) bool { return true }},
-	"cmd/fill":           {[]string{"internal/app", "internal/journal", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
-	"cmd/journal":        {[]string{"internal/alerts", "internal/app", "internal/binding", "internal/httpapi", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
+	"internal/httpapi":     {[]string{"internal/app", "internal/journal"}, func(p string) bool { return !strings.Contains(p, "sql") && !strings.Contains(p, "dapr") }},
+	"internal/binding":     {nil, func(string) bool { return false }},
+	"internal/alerts":      {[]string{"internal/app", "internal/binding"}, func(p string) bool { return !strings.Contains(p, "gin-gonic") && !strings.Contains(p, "sql") }},
+	"internal/tilltest":    {[]string{"internal/journal"}, func(string) bool { return true }},
+	"internal/mongotest":   {nil, func(string) bool { return true }},
+	"internal/storetest":   {[]string{"internal/app", "internal/journal", "internal/tilltest"}, func(string) bool { return true }},
+	"cmd/fill":             {[]string{"internal/app", "internal/journal", "internal/mongostore", "internal/sqlitestore"}, func(string) bool { return true }},
+	"cmd/journal":          {[]string{"internal/alerts", "internal/app", "internal/binding", "internal/httpapi", "internal/mongostore", "internal/objectstore", "internal/sqlitestore"}, func(string) bool { return true }},
+	"internal/objectstore": {[]string{"internal/binding"}, func(p string) bool { return !strings.Contains(p, "gin-gonic") && !strings.Contains(p, "sql") }},
+	"cmd/journal-archiver": {[]string{"internal/app", "internal/mongostore"}, func(string) bool { return true }},
+	"cmd/rebuild":          {[]string{"internal/app", "internal/sqlitestore"}, func(string) bool { return true }},
 }
 
 // values are the packages of pkg that the domain may know.
