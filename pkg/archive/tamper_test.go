@@ -471,6 +471,9 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	all := log.Of(store, date)
 	_, want := archivetest.Write(t, log.Header(store, date), all)
 	for i, gone := range all {
+		if raceDetector && i%9 != 0 {
+			continue
+		}
 		file, _ := archivetest.Write(t, log.Header(store, date), slices.Delete(slices.Clone(all), i, i+1))
 		s, err := archive.Open(t.Context(), archive.Bytes(file))
 		require.NoError(t, err)
