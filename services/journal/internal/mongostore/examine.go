@@ -310,7 +310,9 @@ func discrepancies(ctx context.Context, db *mongo.Database, tenant string, where
 	var out []*journal.Discrepancy
 	err := each(ctx, db.Collection(colDiscrepancies), where, opts, func(doc *discrepancyDocument) error {
 		d, err := doc.discrepancy(tenant)
-		out = append(out, d)
+		if err == nil {
+			out = append(out, d)
+		}
 		return err
 	})
 	return out, err

@@ -244,7 +244,9 @@ func (s *Store) items(ctx context.Context, where bson.D, opts *options.FindOptio
 	var out []*journal.Quarantined
 	err := each(ctx, s.quarantine(), where, opts, func(d *itemDocument) error {
 		q, err := d.item()
-		out = append(out, q)
+		if err == nil {
+			out = append(out, q)
+		}
 		return err
 	})
 	return out, err

@@ -255,7 +255,6 @@ func discrepancies(ctx context.Context, q querier, tenant, where string, args ..
 	var out []*journal.Discrepancy
 	err := each(ctx, q, func(rows *sql.Rows) error {
 		d := &journal.Discrepancy{Stream: identity.Stream{TenantID: tenant}}
-		out = append(out, d)
 		var finding []byte
 		var opened, changed, resolved int64
 		err := rows.Scan(&d.ID, &d.Stream.StoreCode, &d.Stream.TerminalNo, &d.Occurrence, &d.State, &finding, &opened, &changed, &resolved, &d.ResolvedBy, &d.Resolution)
@@ -263,7 +262,11 @@ func discrepancies(ctx context.Context, q querier, tenant, where string, args ..
 			return err
 		}
 		d.OpenedAt, d.ChangedAt, d.ResolvedAt = fromMicros(opened), fromMicros(changed), fromMicros(resolved)
-		return app.Damaged(json.Unmarshal(finding, &d.Finding))
+		if err := json.Unmarshal(finding, &d.Finding); err != nil {
+			return app.Damaged(err)
+		}
+		out = append(out, d)
+		return nil
 	}, `SELECT id, store_code, terminal_no, occurrence, state, finding, opened_at, changed_at, resolved_at, resolved_by, resolution FROM discrepancies`+where, args...)
 	return out, err
 }

@@ -156,7 +156,9 @@ func (s *Store) items(ctx context.Context, query string, args ...any) ([]*journa
 	var out []*journal.Quarantined
 	err := each(ctx, s.platform.reader, func(rows *sql.Rows) error {
 		q, err := scanItem(rows)
-		out = append(out, q)
+		if err == nil {
+			out = append(out, q)
+		}
 		return err
 	}, query, args...)
 	return out, err
