@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	dapr "github.com/dapr/go-sdk/client"
 
@@ -13,8 +14,9 @@ import (
 	"github.com/tillroll/tillroll/services/journal/internal/binding"
 )
 
-// checkpointKey reads the key that signs checkpoints.
-func checkpointKey(ctx context.Context, s *service.Service) (*proof.Signer, string, error) {
+// checkpointKey reads the key that signs checkpoints, and gives what they are checked with: the public key
+// that belongs to it, and below it those of earlier times.
+func checkpointKey(ctx context.Context, s *service.Service, earlier []string) (*proof.Signer, string, error) {
 	private, err := s.Secret(ctx, service.SecretCheckpoint)
 	if err != nil {
 		return nil, "", err
@@ -22,6 +24,10 @@ func checkpointKey(ctx context.Context, s *service.Service) (*proof.Signer, stri
 	signer, public, err := proof.NewSigner(private)
 	if err != nil {
 		return nil, "", fmt.Errorf("secret %q: %w", service.SecretCheckpoint, err)
+	}
+	public = strings.Join(append([]string{public}, earlier...), "\n")
+	if _, err := proof.ParseKeys(public); err != nil {
+		return nil, "", fmt.Errorf("TILLROLL_CHECKPOINT_EARLIER_KEYS: %w", err)
 	}
 	return signer, public, nil
 }

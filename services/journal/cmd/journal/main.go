@@ -32,9 +32,10 @@ type config struct {
 	AnyRights bool          `env:"TILLROLL_MONGODB_ANY_RIGHTS"`
 	Namespace string        `env:"TILLROLL_MONGODB_NAMESPACE"`
 	NoText    []string      `env:"TILLROLL_MONGODB_NO_TEXT_INDEX"`
-	Binding   string        `env:"TILLROLL_CHECKPOINT_BINDING"` // a Dapr output binding; empty: none
-	Archive   string        `env:"TILLROLL_ARCHIVE"`            // where segments are kept: see archive.go
-	Alerts    string        `env:"TILLROLL_ALERT_BINDING"`      // another; empty: alerts are in the log only
+	Binding   string        `env:"TILLROLL_CHECKPOINT_BINDING"`      // a Dapr output binding; empty: none
+	OldKeys   []string      `env:"TILLROLL_CHECKPOINT_EARLIER_KEYS"` // public keys that have signed checkpoints before
+	Archive   string        `env:"TILLROLL_ARCHIVE"`                 // where segments are kept: see archive.go
+	Alerts    string        `env:"TILLROLL_ALERT_BINDING"`           // another; empty: alerts are in the log only
 	Batch     int           `env:"TILLROLL_COMMIT_BATCH" envDefault:"256"`
 	Linger    time.Duration `env:"TILLROLL_COMMIT_LINGER" envDefault:"0s"`
 	PublicURL string        `env:"TILLROLL_PUBLIC_URL"` // where people reach the service, for links in alerts
@@ -98,7 +99,7 @@ func main() {
 		}
 		s.OnStop(store.Close)
 		s.Ready("database", store.Ping)
-		signer, publicKey, err := checkpointKey(ctx, s)
+		signer, publicKey, err := checkpointKey(ctx, s, cfg.OldKeys)
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,7 @@ type alarm struct {
 	windows map[alertKey]*window
 	failed  error           // of the last alert that was tried
 	out     map[owed]bool   // on the way
+	told    map[owed]bool   // since the sweep that is under way began, which may have read it before
 	tenants map[string]bool // whose discrepancies are to be looked for
 }
 
@@ -108,7 +109,7 @@ func (a *alarm) tell(kind AlertKind, result string, failed error) {
 func newAlarm(alerter Alerter, store Store, clock clockwork.Clock, log *zap.Logger, m *metrics) *alarm {
 	return &alarm{
 		alerter: alerter, store: store, clock: clock, log: log, metrics: m, queue: make(chan *Alert, alertQueue), wake: make(chan struct{}, 1),
-		windows: map[alertKey]*window{}, out: map[owed]bool{}, tenants: map[string]bool{},
+		windows: map[alertKey]*window{}, out: map[owed]bool{}, told: map[owed]bool{}, tenants: map[string]bool{},
 	}
 }
 

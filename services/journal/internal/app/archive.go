@@ -23,6 +23,8 @@ const (
 	// archiveLease is how long another archiver waits for one that does not answer any more. It is renewed
 	// before every day, which is written and checked in much less.
 	archiveLease = 30 * time.Minute
+	// releaseWait is how long an archiver tries to give its lease back.
+	releaseWait = 5 * time.Second
 	// daysAtOnce is how many days are looked up at a time.
 	daysAtOnce = 100
 	// segmentEvents is how many events a segment has at most: a day with more makes several parts.
@@ -160,6 +162,7 @@ func (a *Archiving) Run(ctx context.Context, tenant, by string) (*ArchiveRun, er
 	defer a.running.Unlock()
 	run := &archiveRun{Archiving: a, tenant: tenant, report: ArchiveRun{Started: a.clock.Now().UTC(), By: by, Held: []HeldDay{}}}
 	err := run.all(ctx)
+	run.release(ctx, err)
 	if err != nil {
 		if !errors.Is(err, ErrArchiving) && ctx.Err() == nil {
 			a.metrics.failures.Inc()
@@ -207,6 +210,18 @@ func (r *archiveRun) hold(ctx context.Context) error {
 		err = ErrArchiving
 	}
 	return err
+}
+
+// release lets the next one archive the tenant at once. That it could not costs the lease's time only.
+func (r *archiveRun) release(ctx context.Context, failed error) {
+	if errors.Is(failed, ErrArchiving) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWait)
+	defer cancel()
+	if _, err := r.store.ArchiveLease(ctx, r.tenant, r.holder, 0); err != nil {
+		r.log.Warn("the right to archive could not be given back; another archiver waits for it", zap.String("tenant_id", r.tenant), zap.Duration("at_most", archiveLease), zap.Error(err))
+	}
 }
 
 // finish removes what earlier runs have archived and not removed.

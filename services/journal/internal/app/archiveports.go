@@ -100,7 +100,8 @@ type HeldDay struct {
 type Archiver interface {
 	Store
 	// ArchiveLease gives holder the right to archive a tenant for a time, unless somebody else has it. It
-	// spares work; that two who archive at once do no harm is Register's business.
+	// spares work; that two who archive at once do no harm is Register's business. A life of zero gives the
+	// right back.
 	ArchiveLease(ctx context.Context, tenant, holder string, life time.Duration) (bool, error)
 	// Archivable lists at most limit store days before a business date, the oldest first, of which
 	// anything is live behind those that come with or before after.

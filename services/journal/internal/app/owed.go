@@ -86,6 +86,9 @@ func (a *alarm) watch(ctx context.Context) {
 // sweep raises what is owed and not on its way: by the quarantine, and by the tenants that changed, or
 // all; it tells whether those could be listed. A tenant that fails is tried again with those that change.
 func (a *alarm) sweep(ctx context.Context, all bool) (listed bool, failures error) {
+	a.mu.Lock()
+	clear(a.told)
+	a.mu.Unlock()
 	items, failures := a.store.Owing(ctx, journal.OwesAlert, owedPage)
 	for _, q := range items {
 		a.raiseOwed(owed{item: q.ID}, refused(q))
@@ -117,8 +120,10 @@ func (a *alarm) sweep(ctx context.Context, all bool) (listed bool, failures erro
 // raiseOwed raises an alert unless it is on its way.
 func (a *alarm) raiseOwed(o owed, alert Alert) {
 	a.mu.Lock()
-	again := a.out[o]
-	a.out[o] = true
+	again := a.out[o] || a.told[o]
+	if !again {
+		a.out[o] = true
+	}
 	a.mu.Unlock()
 	if again {
 		return
@@ -156,6 +161,9 @@ func (a *alarm) paid(list []owed) {
 	}
 	a.mu.Lock()
 	a.forget(list)
+	for _, o := range list {
+		a.told[o] = true
+	}
 	a.mu.Unlock()
 	if failures != nil {
 		a.log.Warn("it could not be noted that alerts were raised; they are raised again", zap.Error(failures))

@@ -376,3 +376,30 @@ func TestTheLogSurvivesEveryFault(t *testing.T) {
 		}
 	}
 }
+
+// Whoever rotates the key goes on trusting what the old one signed, by naming it.
+func TestAKeyIsRotated(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.provision("acme")
+	till := tilltest.New("acme", "s1", 1)
+	b.deliver(till.Sale("10"))
+	old, before := b.publicKey, b.checkpoint("acme")
+	private, _, err := proof.NewKey(nil)
+	require.NoError(t, err)
+	b.signer, b.publicKey, err = proof.NewSigner(private)
+	require.NoError(t, err)
+	b.restart()
+	b.deliver(till.Sale("20"))
+	now := b.checkpoint("acme")
+	require.Greater(t, now.Size, before.Size)
+	v, err := b.app.Proof.Verify(t.Context(), "acme")
+	require.NoError(t, err)
+	require.NotNil(t, v.Log.Bad, "nobody vouches for what the old key signed")
+	b.publicKey += "\n" + old
+	b.restart()
+	v, err = b.app.Proof.Verify(t.Context(), "acme")
+	require.NoError(t, err)
+	assert.True(t, v.Holds(), "%+v", v.Log.Bad)
+	assert.Nil(t, check(t, b.keys(), b.export("acme", 1), before.Note, now.Note))
+}

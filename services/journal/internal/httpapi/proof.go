@@ -83,7 +83,7 @@ func (p *params) size(name string, fallback uint64) uint64 {
 
 // CheckpointKeyResponse is what the signatures of checkpoints are checked with.
 type CheckpointKeyResponse struct {
-	PublicKey string `json:"publicKey"` // as golang.org/x/mod/sumdb/note writes it
+	PublicKey string `json:"publicKey"` // as golang.org/x/mod/sumdb/note writes it; after a rotation those of earlier times below it, one a line
 }
 
 func (a *API) checkpointKey(*gin.Context) (any, error) {

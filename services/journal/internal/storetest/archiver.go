@@ -483,7 +483,12 @@ var archiverCases = map[string]func(t *testing.T, a app.Archiver){
 			require.NoError(t, err)
 			assert.True(t, held)
 		}
-		_, err := a.ArchiveLease(t.Context(), "nobody", "a", time.Hour)
+		_, err := a.ArchiveLease(t.Context(), "acme", "a", 0)
+		require.NoError(t, err)
+		held, err := a.ArchiveLease(t.Context(), "acme", "b", time.Hour)
+		require.NoError(t, err)
+		assert.True(t, held, "what was given back can be taken at once")
+		_, err = a.ArchiveLease(t.Context(), "nobody", "a", time.Hour)
 		require.ErrorIs(t, err, app.ErrUnknownTenant)
 	},
 }
