@@ -224,8 +224,8 @@ func ofSnapshot(m *canonical.Object) bool {
 	case "kind":
 		return isText(m)
 	case "version", "store_version", "tenant_version":
-		_, ok := canonical.Whole(m.Value)
-		return ok
+		n, ok := canonical.Whole(m.Value)
+		return ok && n >= 0
 	}
 	return false
 }
