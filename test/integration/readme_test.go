@@ -54,7 +54,12 @@ func TestTheReadmesLinksLeadSomewhere(t *testing.T) {
 		if strings.HasPrefix(link[1], "http") {
 			continue
 		}
-		_, err := os.Stat(filepath.Join(running.Root, link[1]))
-		assert.NoError(t, err)
+		to, heading, _ := strings.Cut(link[1], "#")
+		_, err := os.Stat(filepath.Join(running.Root, to))
+		if assert.NoError(t, err) && heading != "" { // of the README in that folder
+			text, err := os.ReadFile(filepath.Join(running.Root, to, "README.md"))
+			require.NoError(t, err)
+			assert.Regexp(t, `(?mi)^#+ `+strings.ReplaceAll(heading, "-", " ")+`$`, string(text))
+		}
 	}
 }
