@@ -180,7 +180,7 @@ func (f *fixture) summary(stream identity.Stream) outbox.Summary {
 
 func (f *fixture) eventually(what string, ok func() bool) {
 	f.t.Helper()
-	require.Eventually(f.t, ok, 10*time.Second, 3*time.Millisecond, what)
+	require.Eventually(f.t, ok, time.Minute, 3*time.Millisecond, what)
 }
 
 func through(n uint64) sequence.Set { return sequence.Set{{First: 1, Last: n}} }

@@ -34,7 +34,7 @@ var sidecars = map[string]string{
 func startJetStream(t *testing.T, root string) map[string]string {
 	port := stack.FreePort(t)
 	stack.Run(t, filepath.Join(root, "bin", "broker"), t.TempDir(), "-insecure", "-port", port, "-dir", t.TempDir())
-	require.Eventually(t, func() bool { return listens(port) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return listens(port) }, time.Minute, 20*time.Millisecond)
 	return map[string]string{"url": "nats://127.0.0.1:" + port, "user": "", "password": "", "nakDelay": "100ms"}
 }
 

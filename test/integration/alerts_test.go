@@ -104,7 +104,7 @@ func TestAlertsAndCheckpointsLeaveThroughTheSidecar(t *testing.T) {
 		require.Eventually(t, func() bool {
 			found, err := s.Search(ctx, "terminalNo=5")
 			return err == nil && len(found) == 1
-		}, 20*time.Second, 50*time.Millisecond)
+		}, time.Minute, 50*time.Millisecond)
 	}
 
 	var tried, chat, archive []request

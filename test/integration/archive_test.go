@@ -210,7 +210,7 @@ func (a *archived) archiveInSpiteOfAKill(last string) {
 	tillctl(t, "archive", "policy", "--tenant", a.tenant, "--live-days", fmt.Sprint(int(time.Now().UTC().Sub(stays).Hours()/24)), "--at", "03:00")
 	require.Eventually(t, func() bool { // every event is examined a moment after it came
 		return strings.Contains(a.get("/checkpoints/latest"), `"size":`+fmt.Sprint(a.events()))
-	}, 10*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	ended := make(chan string)
 	go func() {
 		out, err := running.Tillctl("archive", "run", "--tenant", a.tenant)
@@ -226,7 +226,7 @@ func (a *archived) archiveInSpiteOfAKill(last string) {
 	if !assert.Eventually(t, func() bool {
 		out, err = running.Tillctl("archive", "run", "--tenant", a.tenant)
 		return err == nil
-	}, 15*time.Second, 500*time.Millisecond) {
+	}, time.Minute, 500*time.Millisecond) {
 		t.Fatal(out)
 	}
 	t.Log(out)

@@ -37,7 +37,7 @@ func becomes(t *testing.T, app string, ready bool, check string) {
 		is, checks := readiness(t.Context(), app)
 		said = checks
 		return is == ready && (check == "" || (checks[check] == "ok") == ready)
-	}, 20*time.Second, 100*time.Millisecond, "%s ready: %v by %s", app, ready, check)
+	}, time.Minute, 100*time.Millisecond, "%s ready: %v by %s", app, ready, check)
 	if ready {
 		return
 	}
@@ -105,7 +105,7 @@ func TestReadinessTellsTheTruthWithEachDependencyAway(t *testing.T) {
 	require.Eventually(t, func() bool {
 		res, err := shop.NewClient(running.URL("journal")).Do(ctx, http.MethodGet, "/health", nil)
 		return err == nil && strings.Contains(string(res.Body), `"status":"degraded"`) && strings.Contains(string(res.Body), `{"name":"broker","status":"down"`)
-	}, 25*time.Second, time.Second, "/health tells of it")
+	}, time.Minute, time.Second, "/health tells of it")
 	require.NoError(t, running.Signal("broker", syscall.SIGCONT))
 	sales := map[int][]shop.Sale{1: {sold}}
 	require.NoError(t, s.Audit(ctx, sales))

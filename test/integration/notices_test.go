@@ -93,7 +93,7 @@ func TestPublishersHearWhatFailedAndWhenItIsCleared(t *testing.T) {
 	require.Eventually(t, func() bool {
 		found, err := s.Search(ctx, "terminalNo=66")
 		return err == nil && len(found) == 1
-	}, 20*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	restart()
 
 	var parked []delivery
@@ -113,7 +113,7 @@ func TestPublishersHearWhatFailedAndWhenItIsCleared(t *testing.T) {
 	assert.Equal(t, 410012, p.Code, "it cannot be stored even now")
 	assert.Len(t, deliveries(ctx, t, s.Cart, till, "parked"), 1)
 	require.NoError(t, journal.Call(ctx, http.MethodPost, item66+"/discard", map[string]string{"reason": "a test took its id"}, nil))
-	require.Eventually(t, func() bool { return len(deliveries(ctx, t, s.Cart, till, "parked")) == 0 }, 20*time.Second, 100*time.Millisecond, "the cart hears of it")
+	require.Eventually(t, func() bool { return len(deliveries(ctx, t, s.Cart, till, "parked")) == 0 }, time.Minute, 100*time.Millisecond, "the cart hears of it")
 	require.NoError(t, s.Drained(ctx))
 
 	// The journal loses everything and knows no tenant any more; nobody is there to tell it of one.

@@ -220,7 +220,7 @@ func (m marks) clear(t *testing.T) {
 // kill -9 a process, as soon as there is one.
 func kill(t *testing.T, s *stack.Stack, name string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.Kill(name) == nil }, 20*time.Second, 50*time.Millisecond, "%s never ran", name)
+	require.Eventually(t, func() bool { return s.Kill(name) == nil }, time.Minute, 50*time.Millisecond, "%s never ran", name)
 }
 
 // Each event is delivered 1 to 50 times, reordered and in parallel, while the journal, its sidecar

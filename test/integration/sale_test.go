@@ -80,7 +80,7 @@ func TestOneTraceFromTheTillToTheJournal(t *testing.T) {
 			seen[span.Service+" "+span.Name] = true
 		}
 		return seen["cart POST /api/v1/carts/:cart/bill"] && seen["journal journal.ingest"] && seen["journal journal.commit"] && seen["cart outbox.confirm"]
-	}, 15*time.Second, 100*time.Millisecond, "spans: %v", spans.Trace(traceID))
+	}, time.Minute, 100*time.Millisecond, "spans: %v", spans.Trace(traceID))
 }
 
 // Bad input anywhere on the path is explained, and nothing of it is kept.
@@ -188,7 +188,7 @@ func TestGarbageOnATopicEndsInQuarantine(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		return platform.Call(ctx, http.MethodGet, "/api/v1/quarantine", nil, &list) == nil && len(list.Items) >= 3
-	}, 20*time.Second, 200*time.Millisecond, "%+v", list)
+	}, time.Minute, 200*time.Millisecond, "%+v", list)
 	for _, q := range list.Items {
 		assert.NotEmpty(t, q.Reason)
 		assert.NotEmpty(t, q.Detail)

@@ -150,7 +150,7 @@ func TestSecretsStandNowhere(t *testing.T) {
 		try(shop.NewClient(running.URL("journal"), "Authorization", "Bearer "+admin), http.MethodGet, "/api/v1/tenants/secretive"+path, nil)
 	}
 
-	require.Eventually(t, func() bool { return bytes.Contains(spans.Everything(), []byte("/api/v1/carts")) }, 15*time.Second, 100*time.Millisecond, "traces come a moment later")
+	require.Eventually(t, func() bool { return bytes.Contains(spans.Everything(), []byte("/api/v1/carts")) }, time.Minute, 100*time.Millisecond, "traces come a moment later")
 	said := logs(t)
 	var all []byte
 	for name, text := range said {

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +30,7 @@ type Stack struct {
 	mongo   *Mongo
 
 	kind       Kind
+	ports      *os.File // whose lock keeps other tests from the same ports while this stack is down
 	aux        string   // folder of what the kind needs; empty for the zero Kind
 	runnerArgs []string // what our runner is told beside data folder and ports
 	dapr       *daprRun // when the Dapr CLI runs it
@@ -104,16 +103,13 @@ func StartKind(kind Kind, out io.Writer, env ...string) (*Stack, error) {
 	if err := s.chooseJournal(); err != nil {
 		return s, err
 	}
-	for attempt := 1; ; attempt++ {
-		s.Offset = 10_000 + 200*rand.IntN(60) //nolint:gosec // any free range will do
-		if !s.portsFree() && attempt < 50 {
-			continue
-		}
-		if err := s.prepare(kind); err != nil {
-			return s, err
-		}
-		return s, s.Up()
+	if err := s.choosePorts(); err != nil {
+		return s, err
 	}
+	if err := s.prepare(kind); err != nil {
+		return s, err
+	}
+	return s, s.Up()
 }
 
 // chooseJournal takes MongoDB when the test run was told so and the test itself says nothing about it.
@@ -136,18 +132,6 @@ func (s *Stack) chooseJournal() (err error) {
 	return nil
 }
 
-// portsFree looks at the ports that are hardest to get; the runner checks them all.
-func (s *Stack) portsFree() bool {
-	for _, port := range []int{4222, 8001, 8003, 8005, 3500, 3501, 3503, 3505, 3600, 3603, 3703, 9090} {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+s.Offset)))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
-}
-
 func (s *Stack) runner(args ...string) *exec.Cmd {
 	args = append(append(args, s.runnerArgs...), "-data", s.Data, "-port-offset", strconv.Itoa(s.Offset))
 	cmd := exec.Command(filepath.Join(s.Root, "bin", "runner"), args...) //nolint:gosec // our own program
@@ -166,8 +150,12 @@ func (s *Stack) Up(except ...string) error {
 	for _, app := range except {
 		args = append(args, "-except", app)
 	}
-	if err := s.runner(args...).Run(); err != nil {
-		return fmt.Errorf("the stack did not start: %w\n%s", err, s.Tail())
+	var said strings.Builder
+	start := s.runner(args...)
+	start.Stdout = io.MultiWriter(s.log, &said)
+	start.Stderr = start.Stdout
+	if err := start.Run(); err != nil {
+		return fmt.Errorf("the stack did not start: %w\n%s\n%s", err, s.Tail(), said.String())
 	}
 	return nil
 }
@@ -185,6 +173,9 @@ func (s *Stack) Remove() error {
 	err := s.Down()
 	if s.mongo != nil {
 		s.mongo.Remove()
+	}
+	if s.ports != nil {
+		_ = s.ports.Close()
 	}
 	return errors.Join(err, os.RemoveAll(s.Data), os.RemoveAll(s.aux))
 }

@@ -158,7 +158,7 @@ func (b *testBroker) eventuallySettled(topic string) {
 	require.Eventually(b.t, func() bool {
 		unacknowledged, undelivered := b.pending(topic)
 		return unacknowledged == 0 && undelivered == 0
-	}, 15*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 func (b *testBroker) waitingRequests(topic string) int {
@@ -209,7 +209,7 @@ func tryPublish(c *Component, topic, payload string) error {
 
 func (c *Component) eventuallyPublishes(t *testing.T, payload string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return tryPublish(c, topic, payload) == nil }, 15*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return tryPublish(c, topic, payload) == nil }, time.Minute, 20*time.Millisecond)
 }
 
 // sink is a handler that notes what it gets and answers as the test says.
@@ -276,7 +276,7 @@ func (s *sink) eventually(t *testing.T, payloads ...string) {
 			}
 		}
 		return true
-	}, 20*time.Second, 10*time.Millisecond, "waiting for %v", payloads)
+	}, time.Minute, 10*time.Millisecond, "waiting for %v", payloads)
 }
 
 func subscribe(t *testing.T, c *Component, topic string, s *sink) (stop context.CancelFunc) {

@@ -203,7 +203,7 @@ func (f folder) startSidecar(t *testing.T, app string, args ...string) sidecar {
 		"--dapr-listen-addresses", "127.0.0.1", "--dapr-internal-grpc-listen-address", "127.0.0.1", "--metrics-listen-address", "127.0.0.1",
 	}, args...)...)
 	s := sidecar{process: p, url: fmt.Sprintf("http://127.0.0.1:%d/v1.0/", http)}
-	require.Eventually(t, func() bool { code, _ := s.call("GET", "healthz", ""); return code == 204 }, 15*time.Second, 20*time.Millisecond, "the sidecar of %s is not healthy", app)
+	require.Eventually(t, func() bool { code, _ := s.call("GET", "healthz", ""); return code == 204 }, time.Minute, 20*time.Millisecond, "the sidecar of %s is not healthy", app)
 	return s
 }
 
@@ -288,11 +288,11 @@ func TestTheLocalStack(t *testing.T) {
 	require.Eventually(t, func() bool {
 		code, _ := cart.call("POST", "publish/pubsub/topic-tranlog", `"first"`)
 		return code == 204
-	}, 15*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 
 	code, answer = cart.call("POST", "publish/bulk/pubsub/topic-tranlog", `[{"entryId":"1","event":"good","contentType":"application/json"},{"entryId":"2","event":"bad","contentType":"application/json"}]`)
 	require.Equal(t, 204, code, answer)
-	require.Eventually(t, func() bool { return app.count("first") == 1 && app.count("good") == 1 && app.count("bad") == 2 }, 15*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return app.count("first") == 1 && app.count("good") == 1 && app.count("bad") == 2 }, time.Minute, 20*time.Millisecond)
 
 	code, answer = journal.call("POST", "publish/pubsub/topic-tranlog", `"forged"`)
 	require.Equal(t, 403, code, answer)
@@ -317,8 +317,8 @@ func TestTheLocalStack(t *testing.T) {
 	require.Eventually(t, func() bool {
 		code, _ := cart.call("POST", "publish/pubsub/topic-tranlog", `"last"`)
 		return code == 204
-	}, 15*time.Second, 50*time.Millisecond)
-	require.Eventually(t, func() bool { return app.count("last") >= 1 }, 15*time.Second, 20*time.Millisecond, "after a wipe, without a restart of any sidecar")
+	}, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return app.count("last") >= 1 }, time.Minute, 20*time.Millisecond, "after a wipe, without a restart of any sidecar")
 
 	for _, s := range []sidecar{cart, journal} {
 		stopping := time.Now()

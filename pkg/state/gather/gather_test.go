@@ -70,7 +70,7 @@ func behind(t *testing.T, s *slow, q *gather.Store, others ...[]state.Op) []erro
 	for i, ops := range others {
 		all.Go(func() { errs[i] = q.Write(t.Context(), ops...) })
 	}
-	require.Eventually(t, func() bool { return q.Waiting() == len(others) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return q.Waiting() == len(others) }, time.Minute, time.Millisecond)
 	close(s.goOn)
 	all.Wait()
 	return errs
@@ -116,7 +116,7 @@ func TestWhenNobodyKnowsWhetherItHappenedAllAreTold(t *testing.T) {
 			assert.ErrorIs(t, q.Write(t.Context(), put(strconv.Itoa(i), "", `1`)), state.ErrUnavailable)
 		})
 	}
-	require.Eventually(t, func() bool { return q.Waiting() == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return q.Waiting() == 3 }, time.Minute, time.Millisecond)
 	close(s.goOn)
 	all.Wait()
 	assert.Equal(t, []int{1, 3}, s.sizes, "nothing is tried again: it may have happened")
@@ -165,7 +165,7 @@ func TestTheOneWhoWritesForOthersMayGiveUp(t *testing.T) {
 	<-s.began
 	cancel()
 	all.Go(func() { assert.NoError(t, q.Write(t.Context(), put("a", "", `1`))) })
-	require.Eventually(t, func() bool { return q.Waiting() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return q.Waiting() == 1 }, time.Minute, time.Millisecond)
 	close(s.goOn)
 	all.Wait()
 	assert.Equal(t, []string{"a", "first"}, s.Keys())

@@ -55,13 +55,13 @@ func together(t *testing.T, l *library, wanted ...[]string) ([][]state.Item, []e
 	var all sync.WaitGroup
 	for range 2 {
 		all.Go(func() { _, err := g.Get(t.Context(), "slow"); assert.NoError(t, err) })
-		require.Eventually(t, func() bool { return g.Waiting() == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return g.Waiting() == 0 }, time.Minute, time.Millisecond)
 	}
-	require.Eventually(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.asked) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.asked) == 2 }, time.Minute, time.Millisecond)
 	found, errs := make([][]state.Item, len(wanted)), make([]error, len(wanted))
 	for i, keys := range wanted {
 		all.Go(func() { found[i], errs[i] = g.Get(t.Context(), keys...) })
-		require.Eventually(t, func() bool { return g.Waiting() == i+1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return g.Waiting() == i+1 }, time.Minute, time.Millisecond)
 	}
 	close(l.goOn)
 	all.Wait()

@@ -1,8 +1,10 @@
 package stack
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/tillroll/tillroll/dapr/runner/internal/runfile"
 )
@@ -12,13 +14,8 @@ func planSidecar(app runfile.App, o Options, numbers numbers, brokerURL string) 
 	address := "http://" + at(http)
 	return Program{
 		Name: app.ID + ".daprd", Kind: Sidecar, App: app.ID, Path: filepath.Join(o.Bin, "daprd"),
-		Args: sidecarArgs(app, numbers),
-		Variables: map[string]string{
-			"TILLROLL_BROKER_URL": brokerURL,
-			// The name resolution gives this address to the other sidecars. By
-			// itself daprd would give the machine's own, where none of ours listens.
-			"DAPR_HOST_IP": host,
-		},
+		Args:      sidecarArgs(app, numbers),
+		Variables: sidecarVariables(brokerURL),
 		// Paths in the component files are relative to the data folder.
 		Dir:   o.Data,
 		Ports: []Port{http, numbers.of(app.ID, "grpc"), numbers.of(app.ID, "internal"), numbers.of(app.ID, "metrics")},
@@ -26,6 +23,22 @@ func planSidecar(app runfile.App, o Options, numbers numbers, brokerURL string) 
 		OnConsole: app.DaprdLogDestination != runfile.ToFile,
 		StartWave: restStarts, StopWave: sidecarsStop, Grace: grace,
 	}
+}
+
+func sidecarVariables(brokerURL string) map[string]string {
+	variables := map[string]string{
+		"TILLROLL_BROKER_URL": brokerURL,
+		// The name resolution gives this address to the other sidecars. By
+		// itself daprd would give the machine's own, where none of ours listens.
+		"DAPR_HOST_IP": host,
+	}
+	// The services send traces over HTTP. By itself daprd would speak gRPC to the same
+	// collector, and take its whole grace for that when it is stopped.
+	if collector := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); collector != "" {
+		variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+		variables["OTEL_EXPORTER_OTLP_INSECURE"] = strconv.FormatBool(strings.HasPrefix(collector, "http://"))
+	}
+	return variables
 }
 
 // sidecarHealth is where a sidecar says that it is ready. The whole of it waits

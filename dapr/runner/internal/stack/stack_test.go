@@ -82,6 +82,7 @@ func TestThePrograms(t *testing.T) {
 	t.Setenv("NAMESPACE", "of a cluster")
 	t.Setenv("MONGODB_URI", "mongodb://here")
 	t.Setenv("TILLROLL_LOG_LEVEL", "debug")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
 	programs := plan(t, file, o)
 	if len(programs) != 4 {
 		t.Fatalf("programs: %v", programs)
@@ -105,6 +106,8 @@ func TestThePrograms(t *testing.T) {
 		{"cart.daprd", "TILLROLL_BROKER_URL", "nats://127.0.0.1:4222"},
 		{"cart.daprd", "DAPR_HOST_IP", "127.0.0.1"},
 		{"cart.daprd", "NAMESPACE", ""},
+		{"cart.daprd", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
+		{"cart.daprd", "OTEL_EXPORTER_OTLP_INSECURE", "true"},
 		{"till.daprd", "DAPR_API_TOKEN", "of the till"},
 		{"till.daprd", "APP_API_TOKEN", ""},
 		{"broker", "DAPR_API_TOKEN", ""},

@@ -74,7 +74,7 @@ func TestTheServiceReadsWhatTheProgramArchived(t *testing.T) {
 	require.Eventually(t, func() bool {
 		d, err := side.Day(t.Context(), "acme", journal.StoreDay{StoreCode: "s1", BusinessDate: day})
 		return err == nil && d.Unexamined == 0
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.NoError(t, (&config{tenant: "acme"}).run(t.Context(), zap.NewNop()))
 	rows, err := store.Segments(t.Context(), "acme", app.SegmentQuery{})
 	require.NoError(t, err)

@@ -50,7 +50,7 @@ func (b *bench) alarmed(want int) []*app.Alert {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- app.RunAlarm(ctx, b.app) }()
-	require.Eventually(b.t, func() bool { b.clock.Advance(time.Second); return len(b.pager.all()) >= want }, 5*time.Second, 2*time.Millisecond, "%d of %d alerts", len(b.pager.all()), want)
+	require.Eventually(b.t, func() bool { b.clock.Advance(time.Second); return len(b.pager.all()) >= want }, time.Minute, 2*time.Millisecond, "%d of %d alerts", len(b.pager.all()), want)
 	cancel()
 	require.NoError(b.t, <-ended)
 	require.Len(b.t, b.pager.all(), want)

@@ -222,22 +222,29 @@ func checkSegment(ctx context.Context, blobs archive.Blobs, keys proof.Keys, s *
 	defer func() { err = errors.Join(err, blob.Close()) }()
 	of, err := archive.Open(ctx, blob)
 	if err == nil {
-		err = of.Verify(ctx, keys, &s.Manifest)
+		err = proveSegment(ctx, of, s, keys)
+	}
+	if errors.Is(err, archive.ErrDamaged) {
+		return fmt.Errorf("%w: %w", errSegment, err)
+	}
+	return err
+}
+
+// proveSegment holds a segment against its row of the catalogue: manifest, hash and signed checkpoint, and
+// that its events are exactly those that the row says.
+func proveSegment(ctx context.Context, of *archive.Segment, row *Segment, keys proof.Keys) error {
+	if err := of.Verify(ctx, keys, &row.Manifest); err != nil {
+		return err
 	}
 	var links []journal.DayLink
-	if err == nil {
-		err = of.Members(ctx, 0, func(_ int, m *archive.Member) bool {
-			links = append(links, journal.DayLink{Stream: m.Stream, Seq: m.ChainSeq})
-			return true
-		})
-	}
-	switch {
-	case errors.Is(err, archive.ErrDamaged):
-		return fmt.Errorf("%w: %w", errSegment, err)
-	case err != nil:
+	if err := of.Members(ctx, 0, func(_ int, m *archive.Member) bool {
+		links = append(links, journal.DayLink{Stream: m.Stream, Seq: m.ChainSeq})
+		return true
+	}); err != nil {
 		return err
-	case !slices.Equal(journal.PartsOf(links), s.Parts):
-		return fmt.Errorf("%w: it has other events than are registered", errSegment)
+	}
+	if !slices.Equal(journal.PartsOf(links), row.Parts) {
+		return &archive.Fault{Problem: "the catalogue says that it has other events than it has"}
 	}
 	return nil
 }

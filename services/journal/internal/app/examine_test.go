@@ -198,7 +198,7 @@ func TestTheExaminerRunsByItself(t *testing.T) {
 		return n
 	}
 	b.deliver([]event.Event{third}...)
-	require.Eventually(t, func() bool { b.clock.Advance(time.Second); return open() == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { b.clock.Advance(time.Second); return open() == 1 }, time.Minute, 5*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 }

@@ -78,7 +78,7 @@ func TestWhatDidNotGoOutIsOwed(t *testing.T) {
 	require.Eventually(t, func() bool {
 		b.clock.Advance(time.Second)
 		return b.counters("tillroll_journal_alerts_total", "failed")["failed"] == 1
-	}, 5*time.Second, 2*time.Millisecond)
+	}, time.Minute, 2*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 	b.pager.refuse = 0
@@ -153,7 +153,7 @@ func TestTheReporterRecallsAtItsStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Report(ctx, b.app) }()
-	require.Eventually(t, func() bool { b.clock.Advance(time.Second); return len(b.publisher.on(event.TopicJournalStatus)) == 1 }, 5*time.Second, 2*time.Millisecond)
+	require.Eventually(t, func() bool { b.clock.Advance(time.Second); return len(b.publisher.on(event.TopicJournalStatus)) == 1 }, time.Minute, 2*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 }

@@ -135,7 +135,7 @@ func TestStatusesAreGatheredForAMomentAndSentAtTheEnd(t *testing.T) {
 	require.NoError(t, b.clock.BlockUntilContext(t.Context(), 1))
 	assert.Empty(t, b.publisher.take())
 	b.clock.Advance(50 * time.Millisecond)
-	require.Eventually(t, func() bool { return len(b.publisher.on(event.TopicJournalStatus)) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.publisher.on(event.TopicJournalStatus)) == 1 }, time.Minute, time.Millisecond)
 	b.deliver(till.Sale("3"))
 	cancel()
 	require.NoError(t, <-ended)

@@ -102,7 +102,7 @@ func (h *house) deafen() {
 		h.clock.Advance(10 * time.Second)
 		_, got := h.health()
 		return got.down()["alerts"] == 411005
-	}, 5*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestAlertsThatReachNobodyAreToldByHealth(t *testing.T) {

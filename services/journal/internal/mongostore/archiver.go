@@ -59,12 +59,8 @@ func made(ctx context.Context, sc *schema, db *mongo.Database) error {
 	return nil
 }
 
-// leaseDocument says who archives a tenant until when.
-type leaseDocument struct {
-	ID     string    `bson:"_id"`
-	Holder string    `bson:"holder"`
-	Until  time.Time `bson:"until"`
-}
+// archiving is the one document of colArchiveLease.
+const archiving = "archiving"
 
 // ArchiveLease implements app.Archiver.
 func (a *Archiver) ArchiveLease(ctx context.Context, tenant, holder string, life time.Duration) (bool, error) {
@@ -72,31 +68,7 @@ func (a *Archiver) ArchiveLease(ctx context.Context, tenant, holder string, life
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeWait)
-	defer cancel()
-	const archiving = "archiving"
-	now := a.clock.Now()
-	var held leaseDocument
-	err = db.Collection(colArchiveLease).FindOne(ctx, bson.D{{Key: "_id", Value: archiving}}).Decode(&held)
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		_, err = db.Collection(colArchiveLease).InsertOne(ctx, leaseDocument{archiving, holder, now.Add(life)})
-		if mongo.IsDuplicateKeyError(err) {
-			return false, nil
-		}
-		return err == nil, classify(err)
-	case err != nil:
-		return false, classify(err)
-	case held.Holder != holder && held.Until.After(now):
-		return false, nil
-	}
-	res, err := db.Collection(colArchiveLease).UpdateOne(ctx,
-		bson.D{{Key: "_id", Value: archiving}, {Key: "holder", Value: held.Holder}, {Key: "until", Value: held.Until}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "holder", Value: holder}, {Key: "until", Value: now.Add(life)}}}})
-	if err != nil {
-		return false, classify(err)
-	}
-	return res.MatchedCount == 1, nil
+	return take(ctx, db.Collection(colArchiveLease), archiving, holder, a.clock.Now(), life)
 }
 
 // Archivable implements app.Archiver. Of each store the next date is looked up in the index of the journal,

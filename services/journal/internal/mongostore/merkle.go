@@ -30,12 +30,9 @@ const (
 // theLog is the one document of colLog.
 const theLog = "log"
 
-// logHead says how long the log is, and who has the right to extend it until when.
+// logHead says how long the log is. The lease of who may extend it lies in the same document.
 type logHead struct {
-	ID     string    `bson:"_id"`
-	Size   int64     `bson:"size"`
-	Holder string    `bson:"holder"`
-	Until  time.Time `bson:"until"`
+	Size int64 `bson:"size"`
 }
 
 // leafDocument is one leaf.
@@ -81,30 +78,7 @@ func (s *Store) Lease(ctx context.Context, tenant, holder string, life time.Dura
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeWait)
-	defer cancel()
-	now := s.clock.Now()
-	var held logHead
-	err = db.Collection(colLog).FindOne(ctx, bson.D{{Key: "_id", Value: theLog}}).Decode(&held)
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		_, err = db.Collection(colLog).InsertOne(ctx, logHead{theLog, 0, holder, now.Add(life)})
-		if mongo.IsDuplicateKeyError(err) {
-			return false, nil
-		}
-		return err == nil, classify(err)
-	case err != nil:
-		return false, classify(err)
-	case held.Holder != holder && held.Until.After(now):
-		return false, nil
-	}
-	res, err := db.Collection(colLog).UpdateOne(ctx,
-		bson.D{{Key: "_id", Value: theLog}, {Key: "holder", Value: held.Holder}, {Key: "until", Value: held.Until}},
-		bson.D{{Key: "$set", Value: bson.D{{Key: "holder", Value: holder}, {Key: "until", Value: now.Add(life)}}}})
-	if err != nil {
-		return false, classify(err)
-	}
-	return res.MatchedCount == 1, nil
+	return take(ctx, db.Collection(colLog), theLog, holder, s.clock.Now(), life, bson.E{Key: "size", Value: int64(0)})
 }
 
 // LogSize implements app.Log.

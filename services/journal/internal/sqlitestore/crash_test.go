@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -105,15 +106,33 @@ func sellForEver(s *Store) {
 	}
 }
 
-// startVictim starts a victim and gives what it has written when it has ended.
+// lastWords is what a victim has said; spoke closes at the first.
+type lastWords struct {
+	text  bytes.Buffer
+	once  sync.Once
+	spoke chan struct{}
+}
+
+func (w *lastWords) Write(p []byte) (int, error) {
+	defer w.once.Do(func() { close(w.spoke) })
+	return w.text.Write(p)
+}
+
+// startVictim starts a victim and gives what it has written when it has ended. With a life it is killed that
+// long after its first word.
 func startVictim(t *testing.T, dir string, step int, life time.Duration) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), victimDir+"="+dir, victimStep+"="+strconv.Itoa(step))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	out, errs := &lastWords{spoke: make(chan struct{})}, &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = out, errs
 	require.NoError(t, cmd.Start())
 	if life > 0 {
+		select {
+		case <-out.spoke:
+		case <-time.After(30 * time.Second):
+			assert.Fail(t, "the victim says nothing")
+		}
 		time.Sleep(life)
 		require.NoError(t, cmd.Process.Kill())
 	}
@@ -121,7 +140,7 @@ func startVictim(t *testing.T, dir string, step int, life time.Duration) string 
 	if err != nil {
 		require.Contains(t, err.Error(), "killed", errs.String())
 	}
-	return out.String()
+	return out.text.String()
 }
 
 func TestNothingIsHalfStoredWhereverTheProcessDies(t *testing.T) {
@@ -185,7 +204,7 @@ func TestWhatWasReportedStoredIsThereAfterAKill(t *testing.T) {
 	dir := t.TempDir()
 	told := map[string]bool{}
 	for range 4 {
-		out := startVictim(t, dir, 0, time.Duration(150+rand.IntN(250))*time.Millisecond)
+		out := startVictim(t, dir, 0, time.Duration(1+rand.IntN(250))*time.Millisecond)
 		lines := bufio.NewScanner(strings.NewReader(out))
 		for lines.Scan() {
 			if len(lines.Text()) == 36 { // the last line may be cut
