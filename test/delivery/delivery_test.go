@@ -61,7 +61,7 @@ func TestTheContract(t *testing.T) {
 func compare(t *testing.T, l *lab, rows []Row, known map[string]string) {
 	t.Helper()
 	var since time.Time
-	for deadline := time.Now().Add(2 * calm); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * calm); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		switch {
 		case !maps.Equal(known, l.probe.outcomes(rows)):
 			since = time.Time{}

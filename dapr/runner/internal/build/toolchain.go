@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -74,7 +75,9 @@ func findToolchain(ctx context.Context, targets []Target) (string, error) {
 	if version.IsValid(answers[0]) && version.Compare(answers[0], "go"+wanted) < 0 {
 		return "", fmt.Errorf("%s is too old: %s", answers[0], upgrade(wanted))
 	}
-	return strings.Join(answers, " "), nil
+	// Programs are built with trimmed paths whether GOFLAGS say so too or not.
+	flags := slices.DeleteFunc(strings.Fields(strings.Join(answers, " ")), func(f string) bool { return f == "-trimpath" })
+	return strings.Join(flags, " "), nil
 }
 
 func upgrade(wanted string) string {
